@@ -58,6 +58,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "accounts.middleware.SecondFactorMiddleware",
+    "core.middleware.DomainErrorMiddleware",
 ]
 
 ROOT_URLCONF = "sim_casework.urls"
@@ -249,3 +250,12 @@ LOGGING = {
     # Request lines carry URLs; paths name no person, but the trail is the place for them.
     "loggers": {"django.request": {"level": "ERROR"}},
 }
+
+# Answered without a record when the trail cannot be written.
+FAIL_CLOSED_VIEW = "sim_casework.pages.errors.service_unavailable"
+# Routes that show nothing about anybody and are fetched by pages themselves.
+TRAIL_QUIET_ROUTES = {"healthz", "help", "accounts:session"}
+# How many reverse proxies of our own stand before the web process.
+TRUSTED_PROXY_COUNT = int(os.environ.get("TRUSTED_PROXY_COUNT", "0"))
+# guardian would have its backend installed; cases.permissions alone decides (see there).
+SILENCED_SYSTEM_CHECKS = ["guardian.W001"]

@@ -1,0 +1,32 @@
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    name = "accounts"
+    verbose_name = "People and teams"
+
+    def ready(self) -> None:
+        from allauth.mfa.models import Authenticator
+
+        from accounts.models import (
+            Invitation,
+            Membership,
+            Organisation,
+            ProfessionalRegistration,
+            SecondFactorReset,
+            Team,
+            User,
+        )
+        from accounts.selectors import main_standing
+        from audit.providers import register_standing_finder
+        from audit.tracking import track
+
+        track(User, clear=["username"])
+        track(Organisation, clear=["name"])
+        track(Team, clear=["name"])
+        track(Membership)
+        track(ProfessionalRegistration)
+        track(Invitation)
+        track(SecondFactorReset)
+        track(Authenticator)
+        register_standing_finder(main_standing)

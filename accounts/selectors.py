@@ -1,0 +1,58 @@
+"""Who works where, and in which role, today."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accounts.models import Membership, MembershipQuerySet, Team, User
+from accounts.roles import ACTS_OF_ROLE, Act, roles_that_may
+from audit.providers import Standing
+from core.models import GuardedQuerySet
+
+
+def current_memberships(user: User) -> list[Membership]:
+    """The user's memberships that hold today, loaded once per user object (one request)."""
+    cached: list[Membership] | None = getattr(user, "_current_memberships", None)
+    if cached is None:
+        cached = list(
+            Membership.objects.current()
+            .filter(user=user)
+            .select_related("team", "organisation")
+            .order_by("pk")
+        )
+        user._current_memberships = cached  # type: ignore[attr-defined]
+    return cached
+
+
+def holds_role(user: User, *roles: str) -> bool:
+    return any(m.role in roles for m in current_memberships(user))
+
+
+def may(user: User, act: Act) -> bool:
+    """Whether any current role carries the act. For acts on a patient ask cases.permissions.can instead."""
+    return any(act in ACTS_OF_ROLE[m.role] for m in current_memberships(user))
+
+
+def teams_in_which(user: User, act: Act) -> list[Team]:
+    """The teams in which the user's current role carries the act."""
+    return [m.team for m in current_memberships(user) if m.team and act in ACTS_OF_ROLE[m.role]]
+
+
+def main_standing(user: Any) -> Standing:
+    """Role, team and organisation for entries about no particular patient: the longest-standing membership."""
+    for membership in current_memberships(user):
+        return Standing(
+            role=membership.role,
+            team=membership.team.name if membership.team else "",
+            organisation=membership.organisation.name,
+        )
+    return Standing(organisation=user.organisation.name if user.organisation_id else "")
+
+
+def members_who_may(team: Team, act: Act) -> GuardedQuerySet[User]:
+    """Active users whose current role in the team carries the act."""
+    memberships: MembershipQuerySet = Membership.objects.current().filter(
+        team=team, role__in=roles_that_may(act)
+    )
+    ids = [m.user_id for m in memberships]
+    return User.objects.filter(pk__in=ids).order_by("last_name", "first_name")  # type: ignore[return-value]

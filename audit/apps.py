@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+
+
+class AuditConfig(AppConfig):
+    name = "audit"
+    verbose_name = "Trail"
+
+    def ready(self) -> None:
+        from audit import sign_in_events  # noqa: F401  (connects its receivers)

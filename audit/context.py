@@ -1,0 +1,149 @@
+"""The access context: who is at work, why, and everything they have seen or changed so far.
+
+It lives for one request, task or command. ``audit.writing`` turns it into entries.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from core.access_guard import current_recorder
+
+if TYPE_CHECKING:
+    from audit.models import LogEntry
+    from core.models import GuardedModel
+
+
+@dataclass(slots=True)
+class PendingEntry:
+    """An entry noted during the work: a change, a sign-in, a search. ``actor`` overrides the context's."""
+
+    action: int
+    subjects: Collection[uuid.UUID] = ()
+    actor: Any = None
+    outcome: str = "ok"
+    reason: str = ""
+    content_type_id: int | None = None
+    object_pk: str = ""
+    object_repr: str = ""
+    changes: dict[str, Any] | None = None
+    additional_data: dict[str, Any] | None = None
+    actor_name: str = ""
+
+
+@dataclass(slots=True)
+class AccessContext:
+    """Collects what one request, task or command sees; see ``core.access_guard.Recorder``."""
+
+    actor: Any = None
+    actor_name: str = ""
+    on_behalf_of: str = ""
+    route: str = ""
+    method: str = ""
+    purpose: str = ""
+    reason: str = ""
+    remote_addr: str | None = None
+    session_ref: str = ""
+    request_id: uuid.UUID = field(default_factory=uuid.uuid4)
+    # The patient named in the URL: seen through it, a record counts as opened, any other as listed.
+    asked_for: uuid.UUID | None = None
+    is_system: bool = False
+    seen: set[uuid.UUID] = field(default_factory=set)
+    opened: set[uuid.UUID] = field(default_factory=set)
+    kinds_seen: Counter[str] = field(default_factory=Counter)
+    queries: list[str] = field(default_factory=list)
+    looked_up: dict[uuid.UUID, str] = field(default_factory=dict)
+    pending: list[PendingEntry] = field(default_factory=list)
+    notes: dict[str, Any] = field(default_factory=dict)
+    action: int = 3
+    _unkeyed: list[GuardedModel] = field(default_factory=list)
+
+    def saw(self, instance: GuardedModel) -> None:
+        self.kinds_seen[instance._meta.label] += 1
+        self.seen.update(instance.patient_keys)
+
+    def noted_query(self, reason: str) -> None:
+        self.queries.append(reason)
+
+    def noted_change(self, entry: LogEntry) -> None:
+        """Take over a change entry that auditlog has worked out."""
+        from audit.tracking import subjects_of
+
+        self.pending.append(
+            PendingEntry(
+                action=entry.action,
+                subjects=subjects_of(entry),
+                content_type_id=entry.content_type_id,
+                object_pk=str(entry.object_pk),
+                object_repr=entry.object_repr,
+                changes=entry.changes if isinstance(entry.changes, dict) else None,
+            )
+        )
+
+    def open(self, patient: uuid.UUID) -> None:
+        """Count this patient's record as opened although the URL does not name it (a command, an export)."""
+        self.seen.add(patient)
+        self.opened.add(patient)
+
+    def concerns(self, patient: uuid.UUID, *, relationship: str) -> None:
+        """Put a patient on the entry who was matched without being shown (a duplicate check, a denied attempt)."""
+        self.looked_up[patient] = relationship
+
+    def note(self, pending: PendingEntry) -> None:
+        """Add an entry of its own to what this context writes."""
+        self.pending.append(pending)
+
+    @property
+    def has_something_to_tell(self) -> bool:
+        return bool(self.seen or self.pending or self.queries or self.looked_up)
+
+
+def current_context() -> AccessContext:
+    """The context of the running request, task or command. Raises LookupError where there is none."""
+    recorder = current_recorder.get()
+    if not isinstance(recorder, AccessContext):
+        raise LookupError("No access context is open.")
+    return recorder
+
+
+@contextmanager
+def access_context(
+    *,
+    route: str,
+    actor: Any = None,
+    purpose: str = "",
+    reason: str = "",
+    is_system: bool = False,
+) -> Iterator[AccessContext]:
+    """Open a context for a task or a command: one transaction, whose commit needs the entries.
+
+    ``actor`` is the user on whose behalf it runs; a task of the system itself passes ``is_system=True`` instead,
+    and its subjects stand with the relationship "system". Nothing is written when nothing was seen or changed.
+    Inside an open context (a service called by a page) the outer one goes on collecting.
+
+    Raises: ValueError when it is neither somebody's work nor the system's; whatever writing the trail raises, after
+    rolling everything back.
+    """
+    if current_recorder.get() is not None:
+        yield current_context()
+        return
+    if actor is None and not is_system:
+        raise ValueError("Somebody has to be at work: pass actor or is_system.")
+    from audit.writing import write_entries
+
+    context = AccessContext(actor=actor, route=route, purpose=purpose, reason=reason, is_system=is_system)
+    token = current_recorder.set(context)
+    try:
+        with transaction.atomic():
+            yield context
+            if context.has_something_to_tell or actor is not None:
+                write_entries(context)
+    finally:
+        current_recorder.reset(token)

@@ -1,0 +1,146 @@
+"""The trail: one table of entries, one row per patient an entry is about. Rows are inserted by audit.writing only.
+
+Both tables are partitioned by month; see migration 0001 for what the database itself holds and refuses.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from typing import Any, ClassVar, NoReturn
+
+from auditlog.models import AbstractLogEntry, LogEntryManager
+from django.conf import settings
+from django.db import models
+
+from core.access_guard import require_recorder
+from core.models import GuardedModel, GuardedQuerySet
+
+
+class EntryManager(LogEntryManager.from_queryset(GuardedQuerySet)):  # type: ignore[misc]
+    """Hands auditlog's change entries to the access context, which writes them before the commit."""
+
+    def create(self, **fields: Any) -> LogEntry:
+        entry = LogEntry(**fields)
+        require_recorder().noted_change(entry)  # type: ignore[attr-defined]
+        return entry
+
+
+class LogEntry(GuardedModel, AbstractLogEntry):
+    """One line of the trail. Everything but actor and content type is a plain value, independent of live data."""
+
+    class Action(AbstractLogEntry.Action):
+        """The kinds of entry; numbers 0 to 3 are auditlog's."""
+
+        SEARCH = 4
+        EXPORT = 5
+        SIGN_IN = 6
+        SIGN_OUT = 7
+
+        words: ClassVar[dict[int, str]] = {
+            0: "create",
+            1: "update",
+            2: "delete",
+            3: "access",
+            4: "search",
+            5: "export",
+            6: "sign in",
+            7: "sign out",
+        }
+
+    class Outcome(models.TextChoices):
+        OK = "ok", "Done"
+        DENIED = "denied", "Denied"
+        NOT_FOUND = "not found", "Not found"
+        ERROR = "error", "Failed"
+
+    # Fields of the abstract entry without its ten indexes, and without its cascades.
+    content_type = models.ForeignKey(
+        "contenttypes.ContentType",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+    )
+    object_pk = models.CharField(max_length=255, default="")
+    object_id = models.BigIntegerField(null=True)
+    object_repr = models.TextField(default="")
+    action = models.PositiveSmallIntegerField()
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+    )
+    cid = models.CharField(max_length=255, null=True)
+    # The database's clock; the application has no right to set it.
+    timestamp = models.DateTimeField(db_default=models.functions.Now())
+
+    actor_name = models.CharField(max_length=150, default="")
+    on_behalf_of = models.CharField(max_length=150, default="")
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.OK)
+    role = models.CharField(max_length=40, default="")
+    team = models.CharField(max_length=120, default="")
+    organisation = models.CharField(max_length=120, default="")
+    relationship = models.CharField(max_length=200, default="")
+    purpose = models.CharField(max_length=60, default="")
+    reason = models.TextField(default="")
+    route = models.CharField(max_length=120, default="")
+    request_id = models.UUIDField()
+    session_ref = models.CharField(max_length=16, default="")
+    epoch = models.PositiveIntegerField(db_default=1)
+    xid = models.BigIntegerField(db_default=0)
+    row_mac = models.CharField(max_length=64)
+    writer = models.UUIDField()
+    writer_sequence = models.BigIntegerField()
+
+    objects: ClassVar[EntryManager] = EntryManager()
+
+    class Meta(GuardedModel.Meta):
+        managed = True
+        ordering = ["-timestamp", "-id"]
+        verbose_name = "entry"
+        verbose_name_plural = "entries"
+
+    @property
+    def patient_keys(self) -> Collection[uuid.UUID]:
+        return ()  # whom an entry is about stands in its subject rows
+
+    @property
+    def action_word(self) -> str:
+        return self.Action.words[self.action]
+
+    def save(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("Entries are inserted by audit.writing and never saved.")
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("Entries are never deleted.")
+
+
+class EntrySubject(GuardedModel):
+    """One patient an entry is about, and whether their record was opened or they merely stood in a list."""
+
+    pk = models.CompositePrimaryKey("patient_id", "at", "entry_id")
+    patient_id = models.UUIDField()
+    at = models.DateTimeField()
+    entry_id = models.BigIntegerField()
+    patient_reference = models.CharField(max_length=12)
+    is_opened = models.BooleanField()
+    relationship = models.CharField(max_length=60, default="")
+
+    class Meta(GuardedModel.Meta):
+        verbose_name = "entry subject"
+
+    def __str__(self) -> str:
+        return self.patient_reference
+
+    @property
+    def patient_keys(self) -> Collection[uuid.UUID]:
+        return (self.patient_id,)
+
+    def save(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("Subjects are inserted by audit.writing and never saved.")
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("Subjects are never deleted.")

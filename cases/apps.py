@@ -1,0 +1,19 @@
+from django.apps import AppConfig
+
+
+class CasesConfig(AppConfig):
+    name = "cases"
+    verbose_name = "Cases"
+
+    def ready(self) -> None:
+        from django.apps import apps
+
+        from audit.providers import register_access_explainer, register_reference_finder
+        from audit.tracking import track
+        from cases.models import Patient
+        from cases.permissions import explain_access, find_references
+
+        for model in apps.get_app_config("cases").get_models():
+            track(model, clear=["reference"] if model is Patient else [])
+        register_access_explainer(explain_access)
+        register_reference_finder(find_references)

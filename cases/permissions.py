@@ -1,0 +1,190 @@
+"""Who may see whom: a role and a current relationship, from one rule in SQL.
+
+``visible_patients`` lists with it, ``can`` asks it about one patient, ``explain_access`` says why for the trail.
+Guardian's own shortcuts and backend are not used: they follow group membership without dates.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Mapping
+from datetime import date, timedelta
+
+from django.conf import settings
+from django.contrib.auth.models import Permission
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+from guardian.shortcuts import assign_perm
+
+from accounts.models import Membership, Organisation, Team, User, current_membership
+from accounts.roles import (
+    ACTS_OF_ROLE,
+    CLINICAL_ROLES,
+    READING_ACTS,
+    Act,
+    Role,
+    roles_that_may,
+)
+from audit.providers import Relationship, Standing
+from cases.models import (
+    Patient,
+    PatientGroupObjectPermission,
+    PatientUserObjectPermission,
+)
+from core.access_guard import permit_statements
+from core.models import GuardedQuerySet
+
+_MEMBERS = "group__team__memberships__"
+
+
+def visible_patients(user: User, act: Act = Act.OPEN_RECORD) -> GuardedQuerySet[Patient]:
+    """The patients on whom the user may do this now.
+
+    A current membership whose role carries the act, in a team with a grant on the patient and an open case of that
+    patient; reading acts remain for 28 days after the case closed (S30). An exception for one person counts like
+    the team's grant until it expires, for reading only.
+    """
+    return Patient.objects.filter(_may(user, act))
+
+
+def can(user: User, act: Act, patient: Patient | uuid.UUID) -> bool:
+    """Whether the user may do this on this patient now; the same rule as ``visible_patients``."""
+    key = patient.pk if isinstance(patient, Patient) else patient
+    return visible_patients(user, act).filter(pk=key).exists()
+
+
+def _may(user: User, act: Act) -> Q:
+    grants = PatientGroupObjectPermission.objects.filter(
+        current_membership(_MEMBERS),
+        _case_allows(act),
+        content_object=OuterRef("pk"),
+        **{f"{_MEMBERS}user": user, f"{_MEMBERS}role__in": roles_that_may(act)},
+    )
+    allowed = Q(Exists(grants))
+    if act in READING_ACTS:
+        allowed |= Q(Exists(_exceptions(user, act).filter(content_object=OuterRef("pk"))))
+    return allowed
+
+
+def _case_allows(act: Act) -> Q:
+    """The case is of the same patient and team as the grant; all conditions must go into one ``filter`` call."""
+    # Joined through the team's cases; the outer patient ties the case to the grant's own patient.
+    of_patient = Q(group__team__cases__patient=OuterRef("pk"))
+    is_open = Q(group__team__cases__closed_on__isnull=True)
+    if act in READING_ACTS:
+        return of_patient & (is_open | Q(group__team__cases__closed_on__gte=_last_closing_day()))
+    return of_patient & is_open
+
+
+def _last_closing_day() -> date:
+    return timezone.localdate() - timedelta(days=settings.CLOSED_CASE_READ_DAYS)
+
+
+def _exceptions(user: User, act: Act) -> GuardedQuerySet[PatientUserObjectPermission]:
+    return PatientUserObjectPermission.objects.filter(  # type: ignore[return-value]
+        user=user,
+        user__is_active=True,
+        expires_at__gt=timezone.now(),
+    ).filter(Exists(Membership.objects.current().filter(user=user, role__in=roles_that_may(act))))
+
+
+def reads_clinical(user: User, patient: Patient | uuid.UUID) -> bool:
+    """Whether clinical-only text of this patient may leave the database for this user (S12)."""
+    return can(user, Act.READ_CLINICAL, patient)
+
+
+def patients_under_review(user: User) -> GuardedQuerySet[Patient]:
+    """The patients whose trail an IG officer may read: those of teams in which the officer's organisation takes part.
+
+    For the trail only: it opens no record.
+    """
+    officer = Membership.objects.current().filter(user=user, role__in=roles_that_may(Act.READ_TRAIL))
+    return Patient.objects.filter(
+        Exists(
+            officer.filter(Q(organisation=OuterRef("team__trust")) | Q(organisation=OuterRef("team__force")))
+        )
+    )
+
+
+def grant_to_team(patient: Patient, team: Team) -> None:
+    """Let the team's group see the patient. Called by the service that opens a case; recorded as a change."""
+    assign_perm("view_patient", team.group, patient)
+
+
+def explain_access(user: User, patients: Collection[uuid.UUID]) -> Mapping[uuid.UUID, Relationship]:
+    """For the trail: why the user may see each of these patients now. Those they may not see are left out."""
+    if user is None:
+        return {}
+    with permit_statements():
+        found = _explain_by_team(user, patients)
+        if missing := set(patients) - set(found):
+            found |= _explain_by_exception(user, missing)
+        if missing := set(patients) - set(found):
+            found |= _explain_by_review(user, missing)
+    return found
+
+
+def _explain_by_team(user: User, patients: Collection[uuid.UUID]) -> dict[uuid.UUID, Relationship]:
+    from django.db.models import F
+
+    rows = (
+        PatientGroupObjectPermission.objects.filter(
+            current_membership(_MEMBERS),
+            Q(group__team__cases__patient=F("content_object")),
+            Q(group__team__cases__closed_on__isnull=True)
+            | Q(group__team__cases__closed_on__gte=_last_closing_day()),
+            content_object__in=patients,
+            **{
+                f"{_MEMBERS}user": user,
+                f"{_MEMBERS}role__in": roles_that_may(Act.OPEN_RECORD),
+            },
+        )
+        .values_list(
+            "content_object_id",
+            "content_object__reference",
+            f"{_MEMBERS}role",
+            "group__team__name",
+            f"{_MEMBERS}organisation__name",
+            "group__team__cases__closed_on",
+        )
+        # An open case explains better than a closed one: later rows win below.
+        .order_by(F("group__team__cases__closed_on").asc(nulls_last=True))
+    )
+    return {
+        key: Relationship(
+            _team_relationship(role, closed),
+            reference,
+            Standing(role, team, organisation),
+        )
+        for key, reference, role, team, organisation, closed in rows
+    }
+
+
+def _team_relationship(role: str, closed_on: date | None) -> str:
+    if closed_on is not None:
+        return "closed case"
+    return "supervision" if role in (Role.CLINICAL_LEAD, Role.DEPUTY_LEAD) else "case team"
+
+
+def _explain_by_exception(user: User, patients: Collection[uuid.UUID]) -> dict[uuid.UUID, Relationship]:
+    rows = _exceptions(user, Act.OPEN_RECORD).filter(content_object__in=patients)
+    return {
+        key: Relationship("exception", reference)
+        for key, reference in rows.values_list("content_object_id", "content_object__reference")
+    }
+
+
+def _explain_by_review(user: User, patients: Collection[uuid.UUID]) -> dict[uuid.UUID, Relationship]:
+    rows = patients_under_review(user).filter(pk__in=patients).values_list("pk", "reference")
+    return {key: Relationship("IG review", reference) for key, reference in rows}
+
+
+def find_references(patients: Collection[uuid.UUID]) -> Mapping[uuid.UUID, str]:
+    """For the trail alone: the references of those keys that are patients, whoever asks."""
+    with permit_statements():
+        return dict(Patient.objects.filter(pk__in=patients).values_list("pk", "reference"))
+
+
+def is_clinical(user: User, team: Team) -> bool:
+    """Whether the user works in this team in a clinical role today."""
+    return Membership.objects.current().filter(user=user, team=team, role__in=sorted(CLINICAL_ROLES)).exists()

@@ -1,0 +1,44 @@
+"""The one gate in front of every page about a patient."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+
+from accounts.gate import signed_in_user
+from accounts.roles import Act
+from cases.models import Patient
+from cases.permissions import can, visible_patients
+
+P = ParamSpec("P")
+PatientView = Callable[Concatenate[HttpRequest, Patient, P], HttpResponse]
+
+
+def patient_page(
+    act: Act = Act.OPEN_RECORD,
+) -> Callable[[PatientView[P]], Callable[..., HttpResponse]]:
+    """Give the view the patient of its address: 404 for whom the user may not know, 403 for what they may not do.
+
+    The URL pattern carries ``<uuid:patient_id>``; the view is called as ``view(request, patient, **other_kwargs)``.
+    """
+
+    def wrap(view: PatientView[P]) -> Callable[..., HttpResponse]:
+        @wraps(view)
+        def gate(request: HttpRequest, patient_id: uuid.UUID, **kwargs: Any) -> HttpResponse:
+            user = signed_in_user(request)
+            patient = visible_patients(user).filter(pk=patient_id).first()
+            if patient is None:
+                raise Http404
+            if act is not Act.OPEN_RECORD and not can(user, act, patient):
+                raise PermissionDenied
+            return view(request, patient, **kwargs)  # type: ignore[call-arg]
+
+        gate.required_act = act  # type: ignore[attr-defined]
+        return gate
+
+    return wrap

@@ -1,0 +1,62 @@
+"""Where lower apps announce what falls due, in the transaction of the fact that causes it.
+
+A synchronous registry: ``reminders`` subscribes and keeps the rows; nothing here is stored or sent.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Something falls due for somebody.
+
+    ``kind`` names the rule ("plan-review"), ``subject`` the row it is about ("crisis_plans.planversion:<uuid>"),
+    ``at`` an aware UTC time, ``recipients`` users; ``text`` and ``link`` are shown in the application only, never
+    in e-mail. With ``is_task`` somebody has to do it, and it stays open until settled.
+    """
+
+    kind: str
+    subject: str
+    at: datetime
+    recipients: Sequence[Any]
+    text: str
+    link: str
+    patient_id: uuid.UUID | None = None
+    is_task: bool = True
+    is_urgent: bool = False
+
+
+class DueSubscriber(Protocol):
+    def announced(self, due: Due) -> None: ...
+
+    def settled(self, *, kind: str, subject: str) -> None: ...
+
+
+_subscribers: list[DueSubscriber] = []
+
+
+def subscribe(subscriber: DueSubscriber) -> None:
+    """Register the one listener; called from AppConfig.ready."""
+    if subscriber not in _subscribers:
+        _subscribers.append(subscriber)
+
+
+def announce(due: Due) -> None:
+    """Tell that something falls due. Runs in the caller's transaction: both are kept, or neither."""
+    _each(lambda subscriber: subscriber.announced(due))
+
+
+def settle(*, kind: str, subject: str) -> None:
+    """Tell that what was announced is done or no longer applies; unsent reminders of it are withdrawn."""
+    _each(lambda subscriber: subscriber.settled(kind=kind, subject=subject))
+
+
+def _each(call: Callable[[DueSubscriber], None]) -> None:
+    for subscriber in _subscribers:
+        call(subscriber)

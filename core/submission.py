@@ -1,0 +1,28 @@
+"""How a view hands a form to a service: refusals come back to the form, and nothing half-written stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.db import transaction
+
+from core.errors import DomainError, NotAllowed, NotVisible, VersionClash
+
+T = TypeVar("T")
+
+
+def try_service(form: Any, call: Callable[[], T]) -> T | None:
+    """Call a service; a refusal becomes an error of the form (of its ``field``, if it names one) and None.
+
+    What the service wrote before refusing is rolled back. NotVisible, NotAllowed and VersionClash pass through:
+    the first two become 404 and 403, the last is the view's to show with both texts.
+    """
+    try:
+        with transaction.atomic():
+            return call()
+    except (NotAllowed, NotVisible, VersionClash):
+        raise
+    except DomainError as error:
+        form.add_error(error.field if error.field in form.fields else None, error.message)
+        return None

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class CrisisPlansConfig(AppConfig):
+    name = "crisis_plans"
+    verbose_name = "Crisis response plans"

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class SimCaseworkConfig(AppConfig):
+    name = "sim_casework"
+    verbose_name = "SIM Casework"
