@@ -43,7 +43,7 @@ class Organisation(BaseModel):
 
     @property
     def regime(self) -> Regime:
-        """Health bodies process under the UK GDPR, forces for law enforcement under part 3 (DPA 2018 s.29)."""
+        """Health bodies process under the UK GDPR, forces for law enforcement under part 3 of the DPA 2018."""
         return Regime.PART_3 if self.kind == self.Kind.POLICE_FORCE else Regime.UK_GDPR
 
 
@@ -106,7 +106,7 @@ class MembershipQuerySet(GuardedQuerySet["Membership"]):
 
 
 def current_membership(prefix: str = "") -> Q:
-    """The condition for a membership to hold today, usable through relations: ``group__team__memberships__``."""
+    """The condition for a membership to hold today; the prefix leads to it (``group__team__memberships__``)."""
     today = timezone.localdate()
     return (
         Q(**{f"{prefix}starts_on__lte": today})
@@ -200,7 +200,7 @@ class ProfessionalRegistration(BaseModel):
 
 
 class Invitation(BaseModel):
-    """A link by e-mail with which somebody sets their first password. Only the digest of its token is kept."""
+    """A link by e-mail with which somebody sets their first password; only its token's digest is kept."""
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="invitations")
     token_digest = models.CharField(max_length=64, unique=True)

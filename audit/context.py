@@ -55,7 +55,8 @@ class AccessContext:
     # The patient named in the URL: seen through it, a record counts as opened, any other as listed.
     asked_for: uuid.UUID | None = None
     is_system: bool = False
-    seen: set[uuid.UUID] = field(default_factory=set)
+    seen: dict[uuid.UUID, set[str]] = field(default_factory=dict)
+    clinical_seen: set[uuid.UUID] = field(default_factory=set)
     opened: set[uuid.UUID] = field(default_factory=set)
     kinds_seen: Counter[str] = field(default_factory=Counter)
     queries: list[str] = field(default_factory=list)
@@ -67,14 +68,17 @@ class AccessContext:
 
     def saw(self, instance: GuardedModel) -> None:
         self.kinds_seen[instance._meta.label] += 1
-        self.seen.update(instance.patient_keys)
+        for key in instance.patient_keys:
+            self.seen.setdefault(key, set()).add(instance._meta.label)
+            if instance.is_clinical_only:
+                self.clinical_seen.add(key)
 
     def noted_query(self, reason: str) -> None:
         self.queries.append(reason)
 
     def noted_change(self, entry: LogEntry) -> None:
         """Take over a change entry that auditlog has worked out."""
-        from audit.tracking import subjects_of
+        from audit.tracking import real_changes, subjects_of
 
         self.pending.append(
             PendingEntry(
@@ -83,13 +87,13 @@ class AccessContext:
                 content_type_id=entry.content_type_id,
                 object_pk=str(entry.object_pk),
                 object_repr=entry.object_repr,
-                changes=entry.changes if isinstance(entry.changes, dict) else None,
+                changes=real_changes(entry.changes),
             )
         )
 
     def open(self, patient: uuid.UUID) -> None:
         """Count this patient's record as opened although the URL does not name it (a command, an export)."""
-        self.seen.add(patient)
+        self.seen.setdefault(patient, set())
         self.opened.add(patient)
 
     def concerns(self, patient: uuid.UUID, *, relationship: str) -> None:

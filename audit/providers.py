@@ -27,6 +27,15 @@ class Relationship:
     name: str
     reference: str
     standing: Standing = Standing()
+    reads_clinical: bool = False
+    # Where the relationship covers only some kinds of rows ("cases.Patient"); None covers all.
+    only_kinds: frozenset[str] | None = None
+
+    def covers(self, kinds: Collection[str], *, has_clinical: bool) -> bool:
+        """Whether rows of these kinds, clinical-only ones among them or not, may be shown on its strength."""
+        if has_clinical and not self.reads_clinical:
+            return False
+        return self.only_kinds is None or set(kinds) <= self.only_kinds
 
 
 ExplainAccess = Callable[[Any, Collection[uuid.UUID]], Mapping[uuid.UUID, Relationship]]

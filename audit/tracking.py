@@ -20,6 +20,22 @@ if TYPE_CHECKING:
 _instance_being_logged: ContextVar[models.Model | None] = ContextVar("instance_being_logged", default=None)
 
 
+# Told by the entry itself.
+_SELF_EVIDENT = {"id", "created_at", "created_by", "last_login", "date_joined"}
+
+
+def real_changes(changes: object) -> dict[str, Any] | None:
+    """What auditlog found, without the fields that were empty before and still are."""
+    if not isinstance(changes, dict):
+        return None
+    empty = ("None", "", None)
+    return {
+        name: change
+        for name, change in changes.items()
+        if isinstance(change, dict) or change[1] not in empty or change[0] not in (*empty, "(text)")
+    }
+
+
 def mask(value: str) -> str:
     """Says that there was text, not which."""
     return "(text)" if value else ""
@@ -31,9 +47,12 @@ def track(model: type[models.Model], *, clear: Collection[str] = ()) -> None:
     Free text, e-mail addresses, dates of birth and JSON are masked unless named in ``clear``: masked is the default,
     so that a field added later cannot leak by being forgotten.
     """
+    own = [f.name for f in model._meta.concrete_fields if f.name not in _SELF_EVIDENT]
     masked = [f.name for f in model._meta.concrete_fields if _is_private(f) and f.name not in clear]
     auditlog.register(
+        # Named fields keep auditlog from listing every relation that points here.
         model,
+        include_fields=own,
         mask_fields=masked,
         mask_callable="audit.tracking.mask",
         serialize_data=False,

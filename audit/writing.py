@@ -79,7 +79,8 @@ def write_entries(context: AccessContext) -> None:
     Raises: UnexplainedAccess when a patient was seen whom nothing connects with the actor (nothing is written then);
     any database error.
     """
-    subjects = _subjects(context, context.seen)
+    subjects = _subjects(context, set(context.seen))
+    _refuse_uncovered(context, subjects)
     main = PendingEntry(
         action=context.action,
         reason=context.reason,
@@ -161,6 +162,14 @@ def _subjects(
     if unexplained:
         raise UnexplainedAccess(f"{len(unexplained)} patient(s) seen without a relationship")
     return found
+
+
+def _refuse_uncovered(context: AccessContext, subjects: dict[uuid.UUID, providers.Relationship]) -> None:
+    if context.is_system:
+        return
+    for key, kinds in context.seen.items():
+        if not subjects[key].covers(kinds, has_clinical=key in context.clinical_seen):
+            raise UnexplainedAccess(f"Rows of {sorted(kinds)} exceed the relationship {subjects[key].name!r}")
 
 
 def _additional_data(context: AccessContext) -> dict[str, Any]:

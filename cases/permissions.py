@@ -11,8 +11,7 @@ from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 
 from django.conf import settings
-from django.contrib.auth.models import Permission
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from guardian.shortcuts import assign_perm
 
@@ -35,6 +34,8 @@ from core.access_guard import permit_statements
 from core.models import GuardedQuerySet
 
 _MEMBERS = "group__team__memberships__"
+# An IG officer reads entries and finds the person they are about; no record.
+_KINDS_FOR_REVIEW = frozenset({"audit.EntrySubject", "cases.Patient", "cases.OtherName"})
 
 
 def visible_patients(user: User, act: Act = Act.OPEN_RECORD) -> GuardedQuerySet[Patient]:
@@ -125,8 +126,6 @@ def explain_access(user: User, patients: Collection[uuid.UUID]) -> Mapping[uuid.
 
 
 def _explain_by_team(user: User, patients: Collection[uuid.UUID]) -> dict[uuid.UUID, Relationship]:
-    from django.db.models import F
-
     rows = (
         PatientGroupObjectPermission.objects.filter(
             current_membership(_MEMBERS),
@@ -155,6 +154,7 @@ def _explain_by_team(user: User, patients: Collection[uuid.UUID]) -> dict[uuid.U
             _team_relationship(role, closed),
             reference,
             Standing(role, team, organisation),
+            reads_clinical=Act.READ_CLINICAL in ACTS_OF_ROLE[role],
         )
         for key, reference, role, team, organisation, closed in rows
     }
@@ -169,14 +169,16 @@ def _team_relationship(role: str, closed_on: date | None) -> str:
 def _explain_by_exception(user: User, patients: Collection[uuid.UUID]) -> dict[uuid.UUID, Relationship]:
     rows = _exceptions(user, Act.OPEN_RECORD).filter(content_object__in=patients)
     return {
-        key: Relationship("exception", reference)
+        key: Relationship("exception", reference, reads_clinical=bool(_exceptions(user, Act.READ_CLINICAL)))
         for key, reference in rows.values_list("content_object_id", "content_object__reference")
     }
 
 
 def _explain_by_review(user: User, patients: Collection[uuid.UUID]) -> dict[uuid.UUID, Relationship]:
     rows = patients_under_review(user).filter(pk__in=patients).values_list("pk", "reference")
-    return {key: Relationship("IG review", reference) for key, reference in rows}
+    return {
+        key: Relationship("IG review", reference, only_kinds=_KINDS_FOR_REVIEW) for key, reference in rows
+    }
 
 
 def find_references(patients: Collection[uuid.UUID]) -> Mapping[uuid.UUID, str]:

@@ -50,6 +50,9 @@ class BaseModel(models.Model):
 class GuardedModel(models.Model):
     """A row whose reading and writing must be on the trail."""
 
+    # True, or a field of that name, where a police role must never load the row (S12).
+    is_clinical_only: bool = False
+
     objects = GuardedQuerySet.as_manager()
 
     class Meta:

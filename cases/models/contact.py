@@ -77,6 +77,8 @@ class ContactParticipant(PatientItem):
 class ContactClinicalNote(PatientItem):
     """The clinical-only part of a contact, in a table of its own: no query of a police role joins it (S12)."""
 
+    is_clinical_only = True
+
     contact = models.OneToOneField(Contact, on_delete=models.PROTECT, related_name="clinical_note")
     text = models.TextField()
 
