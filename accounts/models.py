@@ -43,7 +43,7 @@ class Organisation(BaseModel):
 
     @property
     def regime(self) -> Regime:
-        """Health bodies process under the UK GDPR, forces for law enforcement under part 3 of the DPA 2018."""
+        """Health bodies: UK GDPR; forces, for law enforcement: part 3 of the DPA 2018."""
         return Regime.PART_3 if self.kind == self.Kind.POLICE_FORCE else Regime.UK_GDPR
 
 
@@ -106,7 +106,7 @@ class MembershipQuerySet(GuardedQuerySet["Membership"]):
 
 
 def current_membership(prefix: str = "") -> Q:
-    """The condition for a membership to hold today; the prefix leads to it (``group__team__memberships__``)."""
+    """The condition for a membership to hold today; the prefix leads to it (``group__team__…__``)."""
     today = timezone.localdate()
     return (
         Q(**{f"{prefix}starts_on__lte": today})

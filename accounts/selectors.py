@@ -39,7 +39,7 @@ def teams_in_which(user: User, act: Act) -> list[Team]:
 
 
 def main_standing(user: Any) -> Standing:
-    """Role, team and organisation for entries about no particular patient: the longest-standing membership."""
+    """Role, team and organisation for entries about no particular patient: the oldest membership."""
     for membership in current_memberships(user):
         return Standing(
             role=membership.role,

@@ -32,13 +32,13 @@ def real_changes(changes: object) -> dict[str, Any] | None:
     return {
         name: change
         for name, change in changes.items()
-        if isinstance(change, dict) or change[1] not in empty or change[0] not in (*empty, "(text)")
+        if isinstance(change, dict) or not all(value in empty for value in change)
     }
 
 
 def mask(value: str) -> str:
     """Says that there was text, not which."""
-    return "(text)" if value else ""
+    return "" if value in ("", "None") else "(text)"
 
 
 def track(model: type[models.Model], *, clear: Collection[str] = ()) -> None:

@@ -1,0 +1,154 @@
+"""The cast: invented people of two teams, made through the models so that every test knows them by name.
+
+North: Amira (clinical mentor), Cal (clinical mentor), Pete and Pru (police mentors), Lena (lead), Dev (deputy),
+Tess (team administrator). South: Sol (clinical mentor), Saul (police mentor), Sia (lead), Stan (team administrator).
+Ivy and Igor are IG officers of North's trust and force, Iris of South's trust; Rhea a responder; Odd is nobody's member.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import Group
+
+from accounts.models import Membership, Organisation, ProfessionalRegistration, Team, User
+from accounts.roles import Role
+from audit.context import access_context
+from cases.models import Case, Patient
+from cases.permissions import grant_to_team
+
+PASSWORD = "correct horse battery"  # noqa: S105  (tests only)
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Everybody by first name in lower case: ``cast["amira"]``; teams, organisations and two patients."""
+
+    people: dict[str, User]
+    north: Team
+    south: Team
+    nora: Patient  # North's patient
+    sam: Patient  # South's patient
+
+    def __getitem__(self, name: str) -> User:
+        # A fresh object, as a request would load it: memberships are cached on user objects.
+        return User.objects.get(pk=self.people[name].pk)
+
+
+_MEMBERS: list[tuple[str, str, str, Role, str | None]] = [
+    ("amira", "Amira", "Adeyemi", Role.CLINICAL_MENTOR, "north"),
+    ("cal", "Cal", "Carrow", Role.CLINICAL_MENTOR, "north"),
+    ("pete", "Pete", "Parr", Role.POLICE_MENTOR, "north"),
+    ("pru", "Pru", "Pell", Role.POLICE_MENTOR, "north"),
+    ("lena", "Lena", "Lund", Role.CLINICAL_LEAD, "north"),
+    ("dev", "Dev", "Dhar", Role.DEPUTY_LEAD, "north"),
+    ("tess", "Tess", "Thorn", Role.TEAM_ADMINISTRATOR, "north"),
+    ("sol", "Sol", "Sorrel", Role.CLINICAL_MENTOR, "south"),
+    ("saul", "Saul", "Stone", Role.POLICE_MENTOR, "south"),
+    ("sia", "Sia", "Sand", Role.CLINICAL_LEAD, "south"),
+    ("stan", "Stan", "Stile", Role.TEAM_ADMINISTRATOR, "south"),
+]
+_OFFICERS: list[tuple[str, str, str, Role, str]] = [
+    ("ivy", "Ivy", "Inch", Role.IG_OFFICER, "Northmoor Trust"),
+    ("igor", "Igor", "Ibbs", Role.IG_OFFICER, "Northmoor Police"),
+    ("iris", "Iris", "Isham", Role.IG_OFFICER, "Southbay Trust"),
+    ("rhea", "Rhea", "Rook", Role.RESPONDER, "Moorland Ambulance"),
+    ("oona", "Oona", "Orr", Role.ADMINISTRATOR, "Northmoor Trust"),
+]
+
+
+def make_cast() -> Cast:
+    """Create everybody inside a system access context."""
+    with access_context(route="tests.cast", is_system=True):
+        return _make_cast()
+
+
+def _make_cast() -> Cast:
+    kinds = Organisation.Kind
+    organisations = {
+        name: Organisation.objects.create(name=name, kind=kind)
+        for name, kind in {
+            "Northmoor Trust": kinds.NHS_TRUST,
+            "Northmoor Police": kinds.POLICE_FORCE,
+            "Southbay Trust": kinds.NHS_TRUST,
+            "Southbay Police": kinds.POLICE_FORCE,
+            "Moorland Ambulance": kinds.AMBULANCE_SERVICE,
+        }.items()
+    }
+    teams = {
+        key: Team.objects.create(
+            name=name,
+            trust=organisations[f"{place} Trust"],
+            force=organisations[f"{place} Police"],
+            phone=phone,
+            group=Group.objects.create(name=f"team {name}"),
+        )
+        for key, name, place, phone in [
+            ("north", "North team", "Northmoor", "01632 960101"),
+            ("south", "South team", "Southbay", "01632 960202"),
+        ]
+    }
+    people: dict[str, User] = {}
+    for key, given, family, role, team_key in _MEMBERS:
+        team = teams[team_key or ""]
+        organisation = team.force if role == Role.POLICE_MENTOR else team.trust
+        people[key] = _person(key, given, family, organisation)
+        Membership.objects.create(
+            user=people[key], role=role, team=team, organisation=organisation, starts_on=dt.date(2024, 1, 1)
+        )
+    for key, given, family, role, name in _OFFICERS:
+        people[key] = _person(key, given, family, organisations[name])
+        Membership.objects.create(
+            user=people[key], role=role, organisation=organisations[name], starts_on=dt.date(2024, 1, 1)
+        )
+    people["odd"] = _person("odd", "Odd", "Orme", organisations["Northmoor Trust"])
+    for key, number in [
+        ("amira", "99A0001E"),
+        ("lena", "99A0002E"),
+        ("dev", "99A0003E"),
+        ("sia", "99A0004E"),
+    ]:
+        ProfessionalRegistration.objects.create(
+            user=people[key], body="NMC", number=number, valid_until=dt.date(2099, 12, 31)
+        )
+    return Cast(
+        people=people,
+        north=teams["north"],
+        south=teams["south"],
+        nora=make_patient(
+            teams["north"], people["amira"], people["pete"], given_name="Nora", family_name="Quill"
+        ),
+        sam=make_patient(teams["south"], people["sol"], people["saul"], given_name="Sam", family_name="Teal"),
+    )
+
+
+def _person(username: str, given: str, family: str, organisation: Organisation) -> User:
+    return User.objects.create_user(
+        username,
+        email=f"{username}@example.org",
+        password=PASSWORD,
+        first_name=given,
+        last_name=family,
+        organisation=organisation,
+    )
+
+
+def make_patient(team: Team, clinical_mentor: User, police_mentor: User, **fields: Any) -> Patient:
+    """A patient with an open case of the team. Call inside an access context."""
+    authorship = {
+        "controller": team.trust,
+        "regime": team.trust.regime,
+        "created_by": clinical_mentor,
+    }
+    patient = Patient.objects.create(
+        team=team,
+        **{"given_name": "Person", "family_name": "Example", "date_of_birth": dt.date(1990, 2, 3)} | fields,
+        **authorship,
+    )
+    Case.objects.create(
+        patient=patient, team=team, clinical_mentor=clinical_mentor, police_mentor=police_mentor, **authorship
+    )
+    grant_to_team(patient, team)
+    return patient
