@@ -1,15 +1,19 @@
 """How a Django form becomes NHS.UK markup: which macro a field needs and what it is told.
 Fields that know how to be filled in live in core.form_fields; the markup in templates/forms."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import date, timedelta
+from typing import Any, cast
 
 from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.forms.boundfield import BoundField
 from django.forms.renderers import BaseRenderer, Jinja2
 from django.forms.utils import ErrorDict
+from django.forms.widgets import ChoiceWidget, Input
 from django.template.loader import get_template
+from django.utils import timezone
 from markupsafe import Markup, escape
 
 
@@ -53,31 +57,18 @@ MACRO_ATTRIBUTES = frozenset(
 )
 
 
-def nhs_field(bound: BoundField) -> FieldView:
+def nhs_field(bound: BoundField, draw_input: Callable[[dict[str, Any]], str]) -> FieldView:
     """The macro for a field and its parameters; the widget decides, not the field's class."""
     widget = bound.field.widget
     if bound.is_hidden:
         return FieldView("hidden", {})
-    if isinstance(widget, forms.CheckboxInput):
-        return FieldView("checkboxes", _single_checkbox(bound))
-    if isinstance(widget, DayInput):
-        return FieldView("date_input", _date_input(bound))
     if isinstance(widget, RecentDayInput):
-        return FieldView("radios", _recent_day(bound))
-    if isinstance(widget, forms.CheckboxSelectMultiple | forms.SelectMultiple):
-        return FieldView("checkboxes", _options(bound))
-    if isinstance(widget, forms.RadioSelect):
-        return FieldView("radios", _options(bound))
-    if isinstance(widget, forms.Select):
-        return FieldView("select", _select(bound))
-    if isinstance(widget, forms.Textarea):
-        return FieldView("character_count" if widget.attrs.get("count") else "textarea", _textarea(bound))
-    if isinstance(widget, forms.PasswordInput):
-        return FieldView("password", _base(bound) | {"autocomplete": widget.attrs.get("autocomplete")})
-    if isinstance(widget, forms.FileInput):
-        return FieldView("file", _base(bound))
-    if isinstance(widget, forms.Input):
-        return FieldView("input", _input(bound, widget))
+        return FieldView("radios", _recent_day(bound, draw_input))
+    for widget_class, kind, parameters in MACROS:
+        if isinstance(widget, widget_class):
+            if kind == "textarea" and widget.attrs.get("count"):
+                kind = "character_count"
+            return FieldView(kind, parameters(bound))
     return FieldView("other", _base(bound))
 
 
@@ -135,17 +126,24 @@ class RecentDayInput(forms.MultiWidget):
         super().__init__({"choice": forms.TextInput(), "other": forms.TextInput()}, attrs)
 
     def decompress(self, value: Any) -> list[str]:
-        # Imported late: the fields build on these widgets.
-        from core.form_fields import recent_day_choice
-
         return list(recent_day_choice(value))
+
+
+def recent_day_choice(value: date | None) -> tuple[str, str]:
+    """What the radio buttons and the typed date show for a day."""
+    if value is None:
+        return "", ""
+    days_ago = (timezone.localdate() - value).days
+    if days_ago in (0, 1):
+        return ("today", "yesterday")[days_ago], ""
+    return "other", f"{value.day}/{value.month}/{value.year}"
 
 
 def _form_errors(form: forms.BaseForm) -> Iterator[FormError]:
     if not form.is_bound:
         return
     errors: ErrorDict = form.errors
-    for text in errors.get(forms.forms.NON_FIELD_ERRORS, ()):
+    for text in errors.get(NON_FIELD_ERRORS, ()):
         yield FormError(str(text), "")
     for bound in form:
         for text in bound.errors:
@@ -169,13 +167,14 @@ def _base(bound: BoundField) -> dict[str, Any]:
         "name": bound.html_name,
         "label": {"text": str(bound.label), "size": attrs.get("label_size")},
         "attributes": {
-            name: value
+            name: {"value": value, "optional": True}
             for name, value in attrs.items()
-            if name not in LAYOUT_ATTRIBUTES | MACRO_ATTRIBUTES and value is not False
+            if name not in LAYOUT_ATTRIBUTES | MACRO_ATTRIBUTES
         },
     }
     if bound.help_text:
-        params["hint"] = {"text": str(bound.help_text)}
+        hint = str(bound.help_text)
+        params["hint"] = {"html" if hasattr(hint, "__html__") else "text": hint}
     if errors:
         params["errorMessage"] = {"text": " ".join(errors)}
     return params
@@ -190,7 +189,12 @@ def _grouped(bound: BoundField) -> dict[str, Any]:
     return params
 
 
-def _input(bound: BoundField, widget: forms.Input) -> dict[str, Any]:
+def _password(bound: BoundField) -> dict[str, Any]:
+    return _base(bound) | {"autocomplete": bound.field.widget.attrs.get("autocomplete")}
+
+
+def _input(bound: BoundField) -> dict[str, Any]:
+    widget = cast(Input, bound.field.widget)
     attrs = widget.attrs
     value = bound.value()
     shown = widget.format_value(value) if value not in (None, "") else None
@@ -251,8 +255,7 @@ def _options(bound: BoundField) -> dict[str, Any]:
 
 def _flat_options(bound: BoundField) -> Iterator[dict[str, Any]]:
     """Django's own idea of the options and of which are chosen, groups flattened."""
-    widget = bound.field.widget
-    assert isinstance(widget, forms.ChoiceWidget)
+    widget = cast(ChoiceWidget, bound.field.widget)
     chosen = widget.format_value(bound.value())
     for option in widget.options(bound.html_name, chosen):
         yield {
@@ -294,27 +297,47 @@ def _date_input(bound: BoundField) -> dict[str, Any]:
     }
 
 
-def _recent_day(bound: BoundField) -> dict[str, Any]:
+def _recent_day(bound: BoundField, draw_input: Callable[[dict[str, Any]], str]) -> dict[str, Any]:
     value = bound.value()
     choice, other = value if isinstance(value, list) else bound.field.widget.decompress(value)
     labels: Mapping[str, str] = bound.field.choice_labels()  # type: ignore[attr-defined]
     items: list[dict[str, Any]] = [
         {"value": name, "text": text, "checked": name == choice} for name, text in labels.items()
     ]
-    items[-1]["conditional"] = {
-        "kind": "input",
-        "params": {
-            "id": f"{bound.auto_id}_other",
-            "name": f"{bound.html_name}_other",
-            "label": {"text": "Date"},
-            "hint": {"text": "For example, 21/11 or 21/11/2025"},
-            "value": other or None,
-            "width": 10,
-            "errorMessage": bool(bound.errors) and choice == "other",
-        },
+    typed = {
+        "id": f"{bound.auto_id}_other",
+        "name": f"{bound.html_name}_other",
+        "label": {"text": "Date"},
+        "hint": {"text": f"For example, {_example_day()}"},
+        "value": other or None,
+        "width": 10,
+        "errorMessage": bool(bound.errors) and choice == "other",
+        "attributes": {},
     }
+    items[-1]["conditional"] = {"html": draw_input(typed)}
     return _grouped(bound) | {"name": f"{bound.html_name}_choice", "items": items}
+
+
+def _example_day() -> str:
+    # A date of last week, so that typing the example is never refused.
+    on = timezone.localdate() - timedelta(days=7)
+    return f"{on.day}/{on.month} or {on.day}/{on.month}/{on.year}"
 
 
 def _names(names: str | Iterable[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
+
+
+# Widgets in order: the first that fits decides, so subclasses stand before their parents.
+MACROS: tuple[tuple[type[forms.Widget], str, Callable[[BoundField], dict[str, Any]]], ...] = (
+    (forms.CheckboxInput, "checkboxes", _single_checkbox),
+    (DayInput, "date_input", _date_input),
+    (forms.CheckboxSelectMultiple, "checkboxes", _options),
+    (forms.SelectMultiple, "checkboxes", _options),
+    (forms.RadioSelect, "radios", _options),
+    (forms.Select, "select", _select),
+    (forms.Textarea, "textarea", _textarea),
+    (forms.PasswordInput, "password", _password),
+    (forms.FileInput, "file", _base),
+    (Input, "input", _input),
+)

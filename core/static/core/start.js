@@ -1,0 +1,2 @@
+/*! Contains NHS.UK frontend, Copyright (c) NHS Digital and NHS England, MIT licence: see NOTICES.md */
+(()=>{document.body.classList.add("js-enabled","nhsuk-frontend-supported");})();

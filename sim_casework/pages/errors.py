@@ -1,0 +1,62 @@
+"""Pages for when something cannot be shown. Each is rendered once, without request, session or database, and sent
+byte for byte the same to everybody: a 404 must not tell "does not exist" from "is not yours to know"."""
+
+from functools import cache
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import get_template
+
+DEFAULT_OUTAGE_CONTACT = "the team's duty number or the local crisis line"
+
+
+@cache
+def _page(name: str) -> bytes:
+    contact = getattr(settings, "OUTAGE_CONTACT", DEFAULT_OUTAGE_CONTACT)
+    text = get_template(f"errors/{name}.jinja", using="jinja").render({"outage_contact": contact})
+    return text.encode()
+
+
+def _response(name: str, status: int) -> HttpResponse:
+    return HttpResponse(_page(name), status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _response("400", 400)
+
+
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _response("403", 403)
+
+
+def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _response("404", 404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _response("500", 500)
+
+
+def service_unavailable(request: HttpRequest | None = None) -> HttpResponse:
+    """What a reader gets when the trail cannot be written: nothing of the record, and what to do instead (S37)."""
+    response = _response("503", 503)
+    response["Retry-After"] = "60"
+    return response
+
+
+def service_unavailable_response() -> HttpResponse:
+    return service_unavailable()
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form that cannot be trusted. Autosave is told in its own language, so that it keeps the text on the page."""
+    if request.headers.get("X-Autosave"):
+        return JsonResponse({"signed_out": True}, status=403)
+    return _response("csrf", 403)
+
+
+@login_not_required
+def signed_out(request: HttpRequest) -> HttpResponse:
+    """Where a page goes by itself when its session is over and it holds no unsaved text."""
+    return _response("signed_out", 200)
