@@ -1,0 +1,49 @@
+# Each target works alone on a fresh machine with Python 3.11 or newer and make.
+#   make demo [PORT=8000] [STATE_DIR=.state]     the whole system with invented people, until Ctrl-C
+#   make test [TESTS="tests/unit -k goal"]       the whole suite, or the part named
+#   make check                                   all that .ci/run demands
+#   make assets                                  compile frontend/ into core/static/core
+#   make audit-deps                              known weaknesses in dependencies; blocks nothing
+.PHONY: demo test check static-checks check-assets test-with-coverage assets audit-deps setup browser
+
+VENV := .venv/bin
+PYTEST := $(VENV)/python -m pytest --numprocesses 2 --dist loadgroup
+OURS := accounts audit cases core crisis_plans reminders sim_casework tests manage.py
+
+demo: setup
+	@exec $(VENV)/python manage.py demo
+
+test: setup browser
+	$(PYTEST) $(TESTS)
+
+# Cheapest first; the order holds even under make -j.
+check: setup browser
+	$(MAKE) static-checks
+	$(MAKE) check-assets
+	$(MAKE) test-with-coverage
+
+static-checks: setup
+	$(VENV)/ruff check $(OURS)
+	$(VENV)/ruff format --check $(OURS)
+	$(VENV)/mypy
+	$(VENV)/lint-imports
+	$(VENV)/djlint templates --lint --quiet
+
+check-assets: setup
+	.ci/assets --compare
+
+# Migrations are held to their rules (none missing, one line, safe) by tests/migrations.
+test-with-coverage: setup browser
+	$(PYTEST) --cov --cov-report=term:skip-covered
+
+assets: setup
+	.ci/assets
+
+audit-deps: setup
+	$(VENV)/pip-audit --requirement requirements.lock --require-hashes --disable-pip
+
+setup:
+	@.ci/bootstrap
+
+browser: setup
+	@.ci/browser

@@ -1,0 +1,40 @@
+"""Ctrl-C under `make`: the terminal's signals reach the supervisor alone, so that a wanted end is no failure of make's."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def terminal_to_ourselves() -> Iterator[None]:
+    """Without a terminal, or started straight from a shell, this changes nothing."""
+    shared = os.getpgrp()
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        yield
+        return
+    try:
+        if shared == os.getpid() or os.tcgetpgrp(terminal) != shared:
+            yield
+            return
+        os.setpgid(0, 0)
+        _hand_over(terminal, os.getpgrp())
+        # Nobody above us would notice that we were suspended, nor wake us.
+        signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+        try:
+            yield
+        finally:
+            _hand_over(terminal, shared)
+    finally:
+        os.close(terminal)
+
+
+def _hand_over(terminal: int, group: int) -> None:
+    # A background process that touches the terminal is stopped unless it ignores this.
+    before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    try:
+        os.tcsetpgrp(terminal, group)
+    finally:
+        signal.signal(signal.SIGTTOU, before)
