@@ -259,3 +259,7 @@ TRAIL_QUIET_ROUTES = {"healthz", "help", "accounts:session"}
 TRUSTED_PROXY_COUNT = int(os.environ.get("TRUSTED_PROXY_COUNT", "0"))
 # guardian would have its backend installed; cases.permissions alone decides (see there).
 SILENCED_SYSTEM_CHECKS = ["guardian.W001"]
+# Where people reach this installation; e-mails lead here.
+SERVICE_URL = os.environ.get("SERVICE_URL", "http://localhost:8000")
+# NHS numbers of the 999 range belong to nobody; only a demonstration or a test takes them.
+ALLOW_TEST_NHS_NUMBERS = False

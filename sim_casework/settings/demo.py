@@ -1,5 +1,7 @@
 """The demo: embedded services in STATE_DIR, invented people, bound to loopback. Never for real data."""
 
+import os
+
 from sim_casework.devstack.paths import StackPaths
 from sim_casework.settings.base import *  # noqa: F403
 
@@ -19,3 +21,9 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True
 EMAIL_BACKEND = "reminders.outbox.FolderEmailBackend"
 EMAIL_FILE_PATH = STACK.outbox
 REMINDER_DIGEST_HOUR = None
+SERVICE_URL = f"http://localhost:{os.environ.get('PORT', '8000')}"
+
+# Straight from the source folders: nothing to collect before the first page.
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
+WHITENOISE_USE_FINDERS = True
+ALLOW_TEST_NHS_NUMBERS = True

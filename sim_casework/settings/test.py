@@ -15,3 +15,4 @@ EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 REMINDER_DIGEST_HOUR = None
 DATABASES["default"]["OPTIONS"] = {}  # noqa: F405
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
+ALLOW_TEST_NHS_NUMBERS = True
