@@ -24,6 +24,11 @@ _DEFAULT_REQUIRED = forms.Field.default_error_messages["required"]
 _NUL = "contains a character that cannot be stored (NUL). Delete it and try again"
 
 
+def _subject(label: str, fallback: str) -> str:
+    """What a message calls the field: a label that asks a question cannot be the subject of a sentence."""
+    return fallback if label.rstrip().endswith("?") else label
+
+
 def demand_own_messages(form_class: type[forms.BaseForm]) -> None:
     """ "This field is required." helps nobody who has three empty fields in front of them."""
     for name, field in form_class.base_fields.items():
@@ -77,8 +82,9 @@ class LineField(forms.CharField):
         self.validators = [
             v for v in self.validators if type(v).__name__ != "ProhibitNullCharactersValidator"
         ]
-        self.error_messages.setdefault("nul", f"{label} {_NUL}")
-        self.error_messages["max_length"] = f"{label} must be {max_length} characters or fewer"
+        name = _subject(label, "The text")
+        self.error_messages.setdefault("nul", f"{name} {_NUL}")
+        self.error_messages["max_length"] = f"{name} must be {max_length} characters or fewer"
         if width:
             self.widget.attrs["width"] = width
 
@@ -98,6 +104,7 @@ class PlainTextField(forms.CharField):
         super().__init__(label=label, strip=False, **kwargs)
         self.validators = []
         self.max_bytes = max_bytes
+        self.subject = _subject(label, "The text")
         self.widget.attrs["rows"] = rows
         if count:
             # The count helps to be brief and is no limit: losing typed text costs more than a long entry.
@@ -110,11 +117,11 @@ class PlainTextField(forms.CharField):
     def validate(self, value: str) -> None:
         super().validate(value)
         if "\x00" in value:
-            raise ValidationError(f"{self.label} {_NUL}", code="nul")
+            raise ValidationError(f"{self.subject} {_NUL}", code="nul")
         size = len(value.encode("utf-8", "surrogatepass"))
         if size > self.max_bytes:
             raise ValidationError(
-                f"{self.label} is too long: {size / MEGABYTE:.1f} MB, and {self.max_bytes / MEGABYTE:.0f} MB can be "
+                f"{self.subject} is too long: {size / MEGABYTE:.1f} MB, and {self.max_bytes / MEGABYTE:.0f} MB can be "
                 "stored. Shorten it, or split it into two entries",
                 code="too_large",
             )
@@ -172,6 +179,7 @@ class DayField(forms.Field):
         **kwargs: Any,
     ) -> None:
         super().__init__(label=label, **kwargs)
+        self.subject = _subject(label, "The date")
         self.earliest, self.latest = earliest, latest
         if is_birthday:
             self.widget.attrs["autocomplete"] = "bday"
@@ -183,7 +191,7 @@ class DayField(forms.Field):
                 raise ValidationError(self.error_messages["required"], code="required")
             return None
         on = self._date(parts)
-        _demand_between(str(self.label), on, self.earliest, self.latest)
+        _demand_between(self.subject, on, self.earliest, self.latest)
         return on
 
     def has_changed(self, initial: Any, data: Any) -> bool:
@@ -194,19 +202,19 @@ class DayField(forms.Field):
         names = DayInput.parts
         missing = tuple(name for name, part in zip(names, parts, strict=True) if not part)
         if missing:
-            raise _wrong_parts(f"{self.label} must include a {' and a '.join(missing)}", missing)
+            raise _wrong_parts(f"{self.subject} must include a {' and a '.join(missing)}", missing)
         typed_day, typed_month, typed_year = parts
         month = _month_number(typed_month)
         if not typed_day.isascii() or not typed_day.isdigit() or not 1 <= int(typed_day) <= 31:
-            raise _wrong_parts(f"{self.label} must have a day between 1 and 31", ("day",))
+            raise _wrong_parts(f"{self.subject} must have a day between 1 and 31", ("day",))
         if not month:
-            raise _wrong_parts(f"{self.label} must have a month between 1 and 12", ("month",))
+            raise _wrong_parts(f"{self.subject} must have a month between 1 and 12", ("month",))
         if not re.fullmatch(r"[0-9]{4}", typed_year):
-            raise _wrong_parts(f"{self.label} must have a year of 4 numbers, for example 1985", ("year",))
+            raise _wrong_parts(f"{self.subject} must have a year of 4 numbers, for example 1985", ("year",))
         try:
             return date(int(typed_year), month, int(typed_day))
         except ValueError:
-            raise _wrong_parts(f"{self.label} must be a real date", names) from None
+            raise _wrong_parts(f"{self.subject} must be a real date", names) from None
 
 
 class RecentDayField(forms.Field):
@@ -222,6 +230,7 @@ class RecentDayField(forms.Field):
     ) -> None:
         kwargs.setdefault("initial", timezone.localdate)
         super().__init__(label=label, **kwargs)
+        self.subject = _subject(label, "The date")
         self.earliest = earliest
 
     def choice_labels(self) -> dict[str, str]:
@@ -251,16 +260,16 @@ class RecentDayField(forms.Field):
 
     def _typed(self, other: str) -> date:
         if not other:
-            raise ValidationError(f"{self.label}: enter the date, for example 21/11", code="required")
+            raise ValidationError("Enter the date, for example 21/11", code="required")
         on = parse_typed_day(other)
         if on is None:
             raise ValidationError(
-                f"{self.label} must be a real date, for example 21/11 or 21/11/{timezone.localdate().year}",
+                f"{self.subject} must be a real date, for example 21/11 or 21/11/{timezone.localdate().year}",
                 code="invalid",
             )
         if on > timezone.localdate():
-            raise ValidationError(f"{self.label} must be today or in the past", code="future")
-        _demand_between(str(self.label), on, self.earliest, LATEST_DAY)
+            raise ValidationError(f"{self.subject} must be today or in the past", code="future")
+        _demand_between(self.subject, on, self.earliest, LATEST_DAY)
         return on
 
 
@@ -270,6 +279,7 @@ class TimeField(forms.Field):
     def __init__(self, *, label: str, **kwargs: Any) -> None:
         kwargs.setdefault("widget", forms.TextInput(attrs={"width": 5, "autocomplete": "off"}))
         super().__init__(label=label, **kwargs)
+        self.subject = _subject(label, "The time")
 
     def prepare_value(self, value: Any) -> Any:
         return f"{value.hour:02d}:{value.minute:02d}" if isinstance(value, time) else value
@@ -282,7 +292,7 @@ class TimeField(forms.Field):
             return None
         at = parse_typed_time(typed)
         if at is None:
-            raise ValidationError(f"{self.label} must be a time, for example 14:05 or 2pm", code="invalid")
+            raise ValidationError(f"{self.subject} must be a time, for example 14:05 or 2pm", code="invalid")
         return at
 
     def has_changed(self, initial: Any, data: Any) -> bool:
