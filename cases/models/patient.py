@@ -7,9 +7,11 @@ import uuid
 from collections.abc import Collection
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 from django.utils import timezone
 
 from accounts.models import Organisation, Regime, Team
@@ -18,6 +20,11 @@ from core.models import GuardedModel
 
 # Crockford's alphabet: no I, L, O, U, so that a reference survives a phone call and handwriting.
 REFERENCE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def _name_index(field: str, name: str) -> GinIndex:
+    """Trigrams of a name in capitals: serves ``icontains`` and the search for similar spellings alike."""
+    return GinIndex(OpClass(Upper(field), name="gin_trgm_ops"), name=name)
 
 
 def new_reference() -> str:
@@ -49,6 +56,9 @@ class Patient(GuardedModel):
     preferred_name = models.CharField(max_length=100, blank=True)
     date_of_birth = models.DateField()
     nhs_number = models.CharField("NHS number", max_length=10, blank=True)
+    # Set where the team already holds the number on a record that the writer may not know: refusing it would tell
+    # them that the person exists (S27). A clinical lead of the team has a task to sort the two records out.
+    is_nhs_number_in_question = models.BooleanField(default=False, editable=False)
     pronouns = models.CharField(max_length=40, blank=True)
     phone = models.CharField(max_length=30, blank=True)
     contact_preferences = models.TextField(blank=True)
@@ -56,16 +66,26 @@ class Patient(GuardedModel):
     postcode = models.CharField(max_length=10, blank=True)
     interpreter_needs = models.TextField(blank=True)
     access_needs = models.TextField(blank=True)
+    # From the registration form, so that a second send finds the first; empty for patients made without a form.
+    submission_key = models.UUIDField(null=True, editable=False)
 
     class Meta(GuardedModel.Meta):
         constraints = [
             models.UniqueConstraint(
                 fields=["team", "nhs_number"],
-                condition=~Q(nhs_number=""),
+                condition=~Q(nhs_number="") & Q(is_nhs_number_in_question=False),
                 name="patient_nhs_number_once_per_team",
-            )
+            ),
+            models.UniqueConstraint(fields=["created_by", "submission_key"], name="patient_submitted_once"),
         ]
-        indexes = [models.Index(fields=["family_name", "given_name", "id"], name="patient_by_name")]
+        indexes = [
+            models.Index(fields=["family_name", "given_name", "id"], name="patient_by_name"),
+            models.Index(fields=["nhs_number"], condition=~Q(nhs_number=""), name="patient_by_nhs_number"),
+            models.Index(fields=["date_of_birth"], name="patient_by_date_of_birth"),
+            _name_index("given_name", "patient_given_name_trigram"),
+            _name_index("family_name", "patient_family_name_trigram"),
+            _name_index("preferred_name", "patient_preferred_trigram"),
+        ]
 
     def __str__(self) -> str:
         return self.reference
@@ -93,6 +113,9 @@ class OtherName(PatientItem):
 
     kind = models.CharField(max_length=20, choices=Kind.choices)
     name = models.CharField(max_length=200)
+
+    class Meta(PatientItem.Meta):
+        indexes = [_name_index("name", "other_name_trigram")]
 
 
 class RelatedPerson(PatientItem):
