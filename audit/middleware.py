@@ -49,7 +49,8 @@ class TrailMiddleware:
         match = request.resolver_match
         assert match is not None
         context.route = match.view_name or ""
-        context.purpose = settings.ACCESS_PURPOSES.get(match.namespace, "")
+        purposes = settings.ACCESS_PURPOSES
+        context.purpose = purposes.get(context.route) or purposes.get(match.namespace, "")
         patient = kwargs.get("patient_id")
         context.asked_for = patient if isinstance(patient, uuid.UUID) else None
 

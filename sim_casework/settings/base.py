@@ -167,8 +167,12 @@ GUARDIAN_MONKEY_PATCH_USER = False
 GUARDIAN_RAISE_403 = False
 ANONYMOUS_USER_NAME = None
 
-# Why somebody opens a page, by the namespace of its URL; written into each trail entry.
+# Why somebody opens a page, by the namespace of its URL or, for pages where apps meet, by its name;
+# written into each trail entry.
 ACCESS_PURPOSES = {
+    "home": "direct care",
+    "caseload": "direct care",
+    "patient_record": "direct care",
     "cases": "direct care",
     "crisis_plans": "direct care",
     "reminders": "direct care",
@@ -199,6 +203,10 @@ EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "casework@example.org")
 # Working-day hour (Europe/London) of the one reminder digest; None sends with the next tick (demo and tests).
 REMINDER_DIGEST_HOUR: int | None = 8
+
+# Numbers that begin with 999 are never issued to anybody. They are for demo and tests; a real installation refuses
+# them, and whoever trains on one turns this on there.
+ALLOW_TEST_NHS_NUMBERS = os.environ.get("ALLOW_TEST_NHS_NUMBERS", "") == "1"
 
 # How long mentors may still read a record after its case closed, for the step-down (S30).
 CLOSED_CASE_READ_DAYS = 28
