@@ -204,10 +204,6 @@ DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "casework@example.org"
 # Working-day hour (Europe/London) of the one reminder digest; None sends with the next tick (demo and tests).
 REMINDER_DIGEST_HOUR: int | None = 8
 
-# Numbers that begin with 999 are never issued to anybody. They are for demo and tests; a real installation refuses
-# them, and whoever trains on one turns this on there.
-ALLOW_TEST_NHS_NUMBERS = os.environ.get("ALLOW_TEST_NHS_NUMBERS", "") == "1"
-
 # How long mentors may still read a record after its case closed, for the step-down (S30).
 CLOSED_CASE_READ_DAYS = 28
 # The furthest a plan's review may lie ahead; it may be lowered, never raised (S01).

@@ -1,0 +1,89 @@
+"""A patient as words: identity bar, details, related people. The reference stands wherever the name does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.urls import reverse
+
+from cases.models import OtherName, Patient, RelatedPerson
+from core.formatting import day, nhs_number, phone
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What templates/components/identity.jinja shows."""
+
+    name: str
+    reference: str
+    preferred_name: str
+    date_of_birth: date
+    nhs_number: str
+    pronouns: str
+    href: str
+
+
+def identity(patient: Patient) -> Identity:
+    return Identity(
+        name=patient.full_name,
+        reference=patient.reference,
+        preferred_name=patient.preferred_name,
+        date_of_birth=patient.date_of_birth,
+        nhs_number=patient.nhs_number,
+        pronouns=patient.pronouns,
+        href=record_href(patient),
+    )
+
+
+def record_href(patient: Patient) -> str:
+    return reverse("patient_record", args=[patient.pk])
+
+
+def name_with_reference(patient: Patient) -> str:
+    """Nora Quill (SC-7F3K9Q): two people of one name are told apart wherever they are named."""
+    return f"{patient.full_name} ({patient.reference})"
+
+
+def other_names(names: Iterable[OtherName], kind: str) -> str:
+    """One name a line, as the form takes them."""
+    return "\n".join(name.name for name in names if name.kind == kind)
+
+
+def detail_rows(patient: Patient, names: Iterable[OtherName]) -> list[dict[str, Any]]:
+    """Rows for the summary list."""
+    names = list(names)
+    return [
+        _row("Name", patient.full_name),
+        _row("Preferred name", patient.preferred_name),
+        _row("Former names", other_names(names, OtherName.Kind.FORMER), is_text=True),
+        _row("Also known as", other_names(names, OtherName.Kind.ALIAS), is_text=True),
+        _row("Pronouns", patient.pronouns),
+        _row("Date of birth", day(patient.date_of_birth)),
+        _row("NHS number", nhs_number(patient.nhs_number)),
+        _row("Phone", phone(patient.phone)),
+        _row("How to get in touch", patient.contact_preferences, is_text=True),
+        _row("Address", "\n".join(filter(None, [patient.address, patient.postcode])), is_text=True),
+        _row("Interpreter", patient.interpreter_needs, is_text=True),
+        _row("Access needs", patient.access_needs, is_text=True),
+    ]
+
+
+def related_rows(people: Iterable[RelatedPerson]) -> list[dict[str, Any]]:
+    """Next of kin, advocate and GP, each with a row whether recorded or not."""
+    by_kind = {person.kind: person for person in people}
+    return [_row(label, _related(by_kind.get(kind)), is_text=True) for kind, label in RelatedPerson.Kind.choices]
+
+
+def _related(person: RelatedPerson | None) -> str:
+    if person is None:
+        return ""
+    named = f"{person.name} ({person.relation})" if person.relation else person.name
+    return "\n".join(filter(None, [named, phone(person.phone), person.address]))
+
+
+def _row(key: str, value: str, *, is_text: bool = False) -> dict[str, Any]:
+    # An empty text reads "Not recorded", which a block of typed text would not.
+    return {"key": key, "value": value, "is_text": is_text and bool(value)}

@@ -1,0 +1,307 @@
+"""The contact log as a user may read it: clinical-only rows and struck-out text stay in the database for others."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from django.db import models
+from django.db.models import F, Prefetch, Q, Value
+
+from accounts.models import User
+from accounts.roles import Act
+from accounts.selectors import teams_in_which
+from audit.context import current_context
+from cases.models import (
+    Contact,
+    ContactAddendum,
+    ContactClinicalNote,
+    ContactParticipant,
+    ContactReview,
+    ContactStrikeOut,
+    Patient,
+    Visit,
+)
+from cases.permissions import can, reads_clinical, visible_patients
+from cases.selectors.visits import visits_of
+from core.access_guard import recorded_query
+from core.models import GuardedQuerySet
+
+TIMELINE_LENGTH = 20
+MOST_TO_SIGN = 50
+# The name under which the trail keeps whose text was on a page: keys of contacts, nothing personal.
+SHOWN_CONTACTS = "contacts"
+
+# Spoke with the person, wherever; an attempt is no contact for "last contact".
+SPOKE_WITH_PERSON = (Contact.Outcome.MET, Contact.Outcome.PHONE)
+
+
+@dataclass(frozen=True, slots=True)
+class ContactText:
+    """What one user may read of a contact; of a struck-out one, nothing unless they are its author or a lead."""
+
+    account: str
+    observation: str
+    opinion: str
+    clinical: str
+    is_struck_out: bool
+    is_withheld: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TimelinePage:
+    """Contacts and visits, newest first; ``older`` is the cursor of the next page, empty on the last one."""
+
+    entries: list[Contact | Visit]
+    older: str
+
+    def __iter__(self) -> Iterator[Contact | Visit]:
+        return iter(self.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cursor:
+    at: dt.datetime
+    key: uuid.UUID
+
+
+def timeline(
+    user: User, patient: Patient, *, before: str | None = None, limit: int = TIMELINE_LENGTH
+) -> TimelinePage:
+    """What happened with this patient, newest first, as this user may read it.
+
+    Visits stand there once their time has come or their outcome is known, and not beside the contact made of them.
+    ``before`` is the ``older`` of a page; anything else starts at the newest. Clinical-only notes and addenda are
+    loaded only for who reads them (S12), struck-out text only for its author and the lead (S15). The trail keeps
+    which contacts' text was shown.
+    """
+    cursor = _parse_cursor(before)
+    contacts = _before(readable_contacts(user, patient), "happened_at", cursor)[: limit + 1]
+    visits = _before(_past_visits(user, patient), "planned_for", cursor)[: limit + 1]
+    merged: list[Contact | Visit] = sorted(
+        [*contacts, *visits], key=lambda entry: (-_at(entry).timestamp(), entry.pk)
+    )
+    shown = merged[:limit]
+    _tell_trail([entry for entry in shown if isinstance(entry, Contact)])
+    last = shown[-1] if len(merged) > limit else None
+    return TimelinePage(shown, f"{_at(last).isoformat()}_{last.pk}" if last else "")
+
+
+def contact_of(user: User, patient: Patient, contact_id: uuid.UUID) -> Contact | None:
+    """One contact of this patient as the user may read it, noted on the trail as shown; None for any other key."""
+    contact = readable_contacts(user, patient).filter(pk=contact_id).first()
+    if contact is not None:
+        _tell_trail([contact])
+    return contact
+
+
+def readable_contacts(user: User, patient: Patient) -> GuardedQuerySet[Contact]:
+    """The patient's contacts; read their text with ``text_of``."""
+    is_lead = can(user, Act.STRIKE_OUT, patient)
+    is_clinical = reads_clinical(user, patient)
+    mine_or_standing = Q() if is_lead else Q(strike_out__isnull=True) | Q(created_by=user)
+    contacts = (
+        Contact.objects.filter(patient=patient, patient__in=visible_patients(user))
+        .defer("account", "observation", "opinion")
+        .annotate(
+            **{f"shown_{name}": _text(name, mine_or_standing) for name in ("account", "observation", "opinion")}
+        )
+        .select_related(
+            "created_by",
+            "visit",
+            "signature",
+            "strike_out__created_by",
+            "review__closed_by",
+        )
+        .prefetch_related(
+            Prefetch(
+                "participants",
+                ContactParticipant.objects.select_related("user").order_by(
+                    "user__last_name", "user__first_name"
+                ),
+            ),
+            Prefetch("addenda", _readable_addenda(user, is_clinical=is_clinical, is_lead=is_lead)),
+        )
+    )
+    if is_clinical:
+        contacts = contacts.prefetch_related(
+            Prefetch("clinical_note", _standing(ContactClinicalNote.objects.all(), user, is_lead=is_lead))
+        )
+    readable: GuardedQuerySet[Contact] = contacts
+    return readable
+
+
+def text_of(contact: Contact) -> ContactText:
+    """The readable text of a contact that ``readable_contacts`` loaded. Makes no query."""
+    loaded = vars(contact)
+    is_struck_out = getattr(contact, "strike_out", None) is not None
+    note = contact._state.fields_cache.get("clinical_note")
+    return ContactText(
+        account=loaded["shown_account"],
+        observation=loaded["shown_observation"],
+        opinion=loaded["shown_opinion"],
+        clinical=note.text if isinstance(note, ContactClinicalNote) else "",
+        is_struck_out=is_struck_out,
+        # An account is never empty, so an empty one was kept back.
+        is_withheld=is_struck_out and not loaded["shown_account"],
+    )
+
+
+def own_unsigned_contact(user: User, patient: Patient, contact_id: uuid.UUID) -> Contact | None:
+    """A contact that this user wrote and may still change: neither signed nor struck out."""
+    return (
+        Contact.objects.filter(
+            pk=contact_id,
+            patient=patient,
+            patient__in=visible_patients(user, Act.LOG_CONTACT),
+            created_by=user,
+            signature__isnull=True,
+            strike_out__isnull=True,
+        )
+        .select_related("visit")
+        .prefetch_related(Prefetch("participants", ContactParticipant.objects.select_related("user")))
+        .first()
+    )
+
+
+def own_clinical_text(user: User, contact: Contact) -> str:
+    """The clinical-only part of the author's own contact, for its form; empty for who may not read such text."""
+    if not reads_clinical(user, contact.patient_id):
+        return ""
+    note = ContactClinicalNote.objects.filter(contact=contact, created_by=user).first()
+    return note.text if note else ""
+
+
+def contacts_to_sign(user: User) -> GuardedQuerySet[Contact]:
+    """The user's own contacts that wait for their signature, oldest first, with patient and visit, without text."""
+    waiting = (
+        Contact.objects.filter(
+            created_by=user,
+            signature__isnull=True,
+            strike_out__isnull=True,
+            patient__in=visible_patients(user, Act.LOG_CONTACT),
+        )
+        .defer("account", "observation", "opinion")
+        .select_related("patient", "visit")
+        .order_by("happened_at", "pk")
+    )
+    return waiting[:MOST_TO_SIGN]
+
+
+def open_reviews(user: User) -> GuardedQuerySet[ContactReview]:
+    """Reviews of police presence that wait in the user's teams, oldest first, with patient, case and participants."""
+    return (  # type: ignore[no-any-return]
+        ContactReview.objects.filter(
+            closed_at__isnull=True,
+            contact__case__team__in=teams_in_which(user, Act.REVIEW_CONTACT),
+            patient__in=visible_patients(user, Act.REVIEW_CONTACT),
+        )
+        .select_related("patient", "contact__created_by", "contact__case__team")
+        .defer("contact__account", "contact__observation", "contact__opinion")
+        .prefetch_related(
+            Prefetch("contact__participants", ContactParticipant.objects.select_related("user"))
+        )
+        .order_by("opened_at", "pk")
+    )
+
+
+def review_of(user: User, patient: Patient, contact_id: uuid.UUID) -> ContactReview | None:
+    """The review of one contact of this patient, if it has one."""
+    return (
+        ContactReview.objects.filter(contact=contact_id, patient=patient, patient__in=visible_patients(user))
+        .select_related("closed_by", "contact__created_by", "contact__case__team")
+        .defer("contact__account", "contact__observation", "contact__opinion")
+        .prefetch_related(
+            Prefetch("contact__participants", ContactParticipant.objects.select_related("user"))
+        )
+        .first()
+    )
+
+
+def last_contacts(patient_keys: Collection[uuid.UUID]) -> dict[uuid.UUID, dt.datetime]:
+    """When somebody of the team last spoke with each of these people; attempts and struck-out entries do not count.
+
+    For patients the caller has found through ``visible_patients``. One statement.
+    """
+    with recorded_query("last contact of each listed patient"):
+        rows = (
+            Contact.objects.filter(
+                patient__in=list(patient_keys), outcome__in=SPOKE_WITH_PERSON, strike_out__isnull=True
+            )
+            .values_list("patient_id")
+            .annotate(models.Max("happened_at"))
+        )
+        return dict(rows)
+
+
+def last_place(user: User, patient: Patient) -> str:
+    """Where the team last met the person: the default of the next entry."""
+    met = Contact.objects.filter(
+        patient=patient,
+        patient__in=visible_patients(user),
+        outcome=Contact.Outcome.MET,
+        strike_out__isnull=True,
+    ).exclude(place="")
+    latest = met.defer("account", "observation", "opinion").order_by("-happened_at", "pk").first()
+    return latest.place if latest else ""
+
+
+def _past_visits(user: User, patient: Patient) -> GuardedQuerySet[Visit]:
+    has_come = Q(planned_for__lte=models.functions.Now()) | Q(outcome__isnull=False)
+    visits: GuardedQuerySet[Visit] = visits_of(user, patient).filter(has_come, contact__isnull=True)
+    return visits
+
+
+def _before(
+    entries: GuardedQuerySet[Contact] | GuardedQuerySet[Visit], field: str, cursor: _Cursor | None
+) -> GuardedQuerySet[Contact] | GuardedQuerySet[Visit]:
+    if cursor is not None:
+        same_time = Q(**{field: cursor.at, "pk__gt": cursor.key})
+        entries = entries.filter(Q(**{f"{field}__lt": cursor.at}) | same_time)
+    return entries.order_by(f"-{field}", "pk")
+
+
+def _parse_cursor(text: str | None) -> _Cursor | None:
+    try:
+        at, key = (text or "").split("_")
+        parsed = dt.datetime.fromisoformat(at)
+        return _Cursor(parsed, uuid.UUID(key)) if parsed.tzinfo else None
+    except ValueError:
+        return None
+
+
+def _at(entry: Contact | Visit) -> dt.datetime:
+    return entry.happened_at if isinstance(entry, Contact) else entry.planned_for
+
+
+def _text(name: str, readable: Q) -> F | models.Case:
+    if not readable:
+        return F(name)
+    return models.Case(models.When(readable, then=F(name)), default=Value(""))
+
+
+def _standing(
+    notes: models.QuerySet[ContactClinicalNote], user: User, *, is_lead: bool
+) -> models.QuerySet[ContactClinicalNote]:
+    return notes if is_lead else notes.filter(Q(contact__strike_out__isnull=True) | Q(contact__created_by=user))
+
+
+def _readable_addenda(
+    user: User, *, is_clinical: bool, is_lead: bool
+) -> models.QuerySet[ContactAddendum]:
+    addenda = ContactAddendum.objects.select_related("created_by").order_by("created_at", "pk")
+    if not is_clinical:
+        addenda = addenda.filter(is_clinical_only=False)
+    if not is_lead:
+        addenda = addenda.filter(Q(contact__strike_out__isnull=True) | Q(contact__created_by=user))
+    return addenda
+
+
+def _tell_trail(contacts: Collection[Contact]) -> None:
+    """Keep whose text was on the page, so that everyone who opened a struck-out entry can be listed (S15)."""
+    keys = [str(contact.pk) for contact in contacts if not text_of(contact).is_withheld]
+    if keys:
+        notes = current_context().notes
+        notes[SHOWN_CONTACTS] = sorted({*notes.get(SHOWN_CONTACTS, []), *keys})

@@ -1,0 +1,133 @@
+"""Visits, the colleagues who can take part in them, and the case they belong to. Contacts are read in selectors.contacts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef, Prefetch
+from django.utils import timezone
+
+from accounts.models import Membership, Team, User
+from accounts.roles import Act, Role, roles_that_may
+from accounts.selectors import teams_in_which
+from cases.models import Case, Patient, Visit, VisitOutcome, VisitParticipant
+from cases.permissions import visible_patients
+from core.models import GuardedQuerySet
+
+# A visit without an outcome stays in sight this long; older gaps are found in the timeline.
+MOST_UPCOMING = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """Somebody who works with patients in a team today; ``is_police`` follows from their role there."""
+
+    user: User
+    is_police: bool
+
+
+def working_case(user: User, patient: Patient, act: Act = Act.LOG_CONTACT) -> Case | None:
+    """The open case under which the user may do this for the patient now, with its team."""
+    return (
+        Case.objects.filter(
+            patient=patient,
+            patient__in=visible_patients(user, act),
+            closed_on__isnull=True,
+            team__in=teams_in_which(user, act),
+        )
+        .select_related("team")
+        .order_by("opened_on", "pk")
+        .first()
+    )
+
+
+def colleagues(team: Team) -> list[Colleague]:
+    """Who may be named as taking part: those whose role in the team today carries work with patients.
+
+    Somebody who holds two roles counts as police if one of them is: the rule on police presence must not be
+    passed by a second role.
+    """
+    memberships = (
+        Membership.objects.current()
+        .filter(team=team, role__in=roles_that_may(Act.LOG_CONTACT))
+        .select_related("user__organisation")
+        .order_by("user__last_name", "user__first_name", "user_id")
+    )
+    found: dict[int, Colleague] = {}
+    for membership in memberships:
+        before = found.get(membership.user_id)
+        is_police = membership.role == Role.POLICE_MENTOR or (before is not None and before.is_police)
+        found[membership.user_id] = Colleague(membership.user, is_police)
+    return list(found.values())
+
+
+def visits_of(user: User, patient: Patient) -> GuardedQuerySet[Visit]:
+    """The patient's visits, with participants and outcome."""
+    return _with_details(Visit.objects.filter(patient=patient, patient__in=visible_patients(user)))
+
+
+def visit_of(user: User, patient: Patient, visit_id: uuid.UUID) -> Visit | None:
+    """One visit of this patient; None for any other key."""
+    return visits_of(user, patient).filter(pk=visit_id).first()
+
+
+def visits_today(user: User) -> GuardedQuerySet[Visit]:
+    """The user's own visits of today (London's day), in order, with the patient; done ones among them."""
+    start, end = day_bounds(timezone.localdate())
+    return (
+        _with_details(
+            Visit.objects.filter(
+                Exists(VisitParticipant.objects.filter(visit=OuterRef("pk"), user=user)),
+                patient__in=visible_patients(user),
+                planned_for__gte=start,
+                planned_for__lt=end,
+            )
+        )
+        .select_related("patient")
+        .order_by("planned_for", "pk")
+    )
+
+
+def upcoming_visits(user: User, patient: Patient) -> GuardedQuerySet[Visit]:
+    """The patient's visits from today on of which no outcome is recorded yet, soonest first."""
+    start, _ = day_bounds(timezone.localdate())
+    waiting = visits_of(user, patient).filter(planned_for__gte=start, outcome__isnull=True)
+    return waiting.order_by("planned_for", "pk")[:MOST_UPCOMING]
+
+
+def visits_to_log(user: User, patient: Patient) -> GuardedQuerySet[Visit]:
+    """Visits of the last week and today that nobody has said anything about: a contact may belong to one of them."""
+    today = timezone.localdate()
+    start, _ = day_bounds(today - dt.timedelta(days=7))
+    _, end = day_bounds(today)
+    waiting = visits_of(user, patient).filter(
+        planned_for__gte=start, planned_for__lt=end, outcome__isnull=True, contact__isnull=True
+    )
+    return waiting.order_by("-planned_for", "pk")[:3]
+
+
+def outcome_of(visit: Visit) -> VisitOutcome | None:
+    """What became of a visit that these selectors loaded."""
+    outcome: VisitOutcome | None = getattr(visit, "outcome", None)
+    return outcome
+
+
+def day_bounds(on: dt.date) -> tuple[dt.datetime, dt.datetime]:
+    """The first moment of a London day and of the next one; 23 or 25 hours apart when the clocks change."""
+    return _midnight(on), _midnight(on + dt.timedelta(days=1))
+
+
+def _midnight(on: dt.date) -> dt.datetime:
+    return timezone.make_aware(dt.datetime.combine(on, dt.time.min))
+
+
+def _with_details(visits: GuardedQuerySet[Visit]) -> GuardedQuerySet[Visit]:
+    participants = VisitParticipant.objects.select_related("user").order_by(
+        "user__last_name", "user__first_name"
+    )
+    detailed: GuardedQuerySet[Visit] = visits.select_related(
+        "created_by", "outcome__created_by"
+    ).prefetch_related(Prefetch("participants", participants))
+    return detailed

@@ -1,0 +1,92 @@
+"""Keeping what somebody has typed and not yet saved. A draft belongs to its author alone and counts as nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.roles import Act
+from audit.context import current_context
+from cases.models import Draft, Patient
+from cases.permissions import can
+from cases.services.authorship import require
+from core.errors import DomainError, NotVisible
+
+DraftData = Mapping[str, Sequence[str]]
+
+# Several long texts of a plan; whoever types more than this in one form has pasted a file.
+MAX_DRAFT_BYTES = 4_000_000
+MAX_NAME = 60
+
+
+def keep_draft(
+    *,
+    by: User,
+    patient: Patient | None,
+    form: str,
+    about: str = "",
+    data: DraftData,
+    is_clinical_only: bool | None = None,
+) -> Draft:
+    """Keep a form as it was typed, in place of this user's earlier draft of the same form.
+
+    ``data`` maps each input's name to what was sent for it. Where it is not said otherwise, whatever somebody types
+    who may write clinical-only text counts as clinical-only: nobody looks into an unfinished form to find out.
+
+    Raises: NotVisible when the user may not know the patient; DomainError when it cannot be stored.
+    """
+    if patient is not None:
+        require(by, Act.OPEN_RECORD, patient)
+        if is_clinical_only is None:
+            is_clinical_only = can(by, Act.WRITE_CLINICAL, patient)
+    if len(about) > MAX_NAME or len(form) > MAX_NAME:
+        raise DomainError("This form cannot be kept as a draft.")
+    kept = {name: list(values) for name, values in data.items()}
+    _refuse_what_cannot_be_stored(kept)
+    draft, _ = Draft.objects.update_or_create(
+        user=by,
+        patient=patient,
+        form=form,
+        about=about,
+        defaults={"data": kept, "is_clinical_only": bool(is_clinical_only), "saved_at": timezone.now()},
+    )
+    return draft
+
+
+def take_draft(*, by: User, patient: Patient | None, form: str, about: str = "") -> None:
+    """The form was saved: its draft has done its duty. Call it in the transaction of the saving; none is no fault."""
+    _remove(by, patient, form, about, why="saved")
+
+
+def discard_draft(*, by: User, draft: Draft) -> None:
+    """Throw an own draft away; the trail keeps that it was the author's choice.
+
+    Raises: NotVisible for anybody's but one's own.
+    """
+    if draft.user_id != by.pk:
+        raise NotVisible("No such draft.")
+    with transaction.atomic():
+        current_context().notes["draft"] = "discarded"
+        draft.delete()
+
+
+def _remove(by: User, patient: Patient | None, form: str, about: str, *, why: str) -> None:
+    with transaction.atomic():
+        draft = (
+            Draft.objects.select_for_update().filter(user=by, patient=patient, form=form, about=about).first()
+        )
+        if draft is not None:
+            current_context().notes["draft"] = why
+            draft.delete()
+
+
+def _refuse_what_cannot_be_stored(data: dict[str, list[str]]) -> None:
+    text = json.dumps(data, ensure_ascii=False)
+    if "\\u0000" in text:
+        raise DomainError("The text contains a character that cannot be stored (NUL). Delete it and try again.")
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_DRAFT_BYTES:
+        raise DomainError("The text is too long to keep as a draft. Shorten it, or save it in parts.")
