@@ -5,6 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
+from sim_casework.devstack import web_gate
 from sim_casework.devstack.children import Plan
 from sim_casework.devstack.paths import REPOSITORY, StackPaths
 
@@ -19,8 +20,8 @@ def make_folders(paths: StackPaths) -> None:
     paths.secret_key()
     for folder in (paths.outbox, paths.logs):
         folder.mkdir(mode=0o700, exist_ok=True)
-    for old in paths.logs.glob("*.log"):
-        old.unlink()
+    for old in [*paths.logs.glob("*.log"), web_gate_file(paths)]:
+        old.unlink(missing_ok=True)
 
 
 def migrate(paths: StackPaths) -> Plan:
@@ -37,8 +38,14 @@ def web(paths: StackPaths, addresses: list[str]) -> Plan:
     command = (
         f"gunicorn sim_casework.wsgi:application {binds} --workers {WEB_PROCESSES} --worker-class gthread"
         " --threads 4 --preload --graceful-timeout 5 --no-control-socket"
+        f" --config python:{web_gate.__name__}"
     )
     return _django(paths, "web", command.split(), death_signal=signal.SIGQUIT)
+
+
+def web_gate_file(paths: StackPaths) -> Path:
+    """The web opens its port when this file is there."""
+    return paths.state / "web-may-open"
 
 
 def background(paths: StackPaths) -> list[Plan]:
@@ -95,5 +102,6 @@ def _environment(paths: StackPaths) -> dict[str, str]:
     return kept | {
         "DJANGO_SETTINGS_MODULE": SETTINGS,
         "STATE_DIR": str(paths.state),
+        web_gate.GATE_VARIABLE: str(web_gate_file(paths)),
         "PYTHONUNBUFFERED": "1",
     }

@@ -10,13 +10,9 @@ from contextlib import contextmanager
 def terminal_to_ourselves() -> Iterator[None]:
     """Without a terminal, or started straight from a shell, this changes nothing."""
     shared = os.getpgrp()
+    terminal = _open_terminal()
     try:
-        terminal = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        yield
-        return
-    try:
-        if shared == os.getpid() or os.tcgetpgrp(terminal) != shared:
+        if terminal is None or shared == os.getpid() or os.tcgetpgrp(terminal) != shared:
             yield
             return
         os.setpgid(0, 0)
@@ -28,7 +24,15 @@ def terminal_to_ourselves() -> Iterator[None]:
         finally:
             _hand_over(terminal, shared)
     finally:
-        os.close(terminal)
+        if terminal is not None:
+            os.close(terminal)
+
+
+def _open_terminal() -> int | None:
+    try:
+        return os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None
 
 
 def _hand_over(terminal: int, group: int) -> None:

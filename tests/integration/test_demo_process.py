@@ -28,8 +28,8 @@ pytestmark = [
 
 KEPT_GOING = {
     "valkey-server": "Valkey",
-    "celery worker": "worker",
-    "celery beat": "beat",
+    " worker --": "worker",
+    " beat --": "beat",
     "run_due": "run_due",
 }
 
