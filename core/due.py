@@ -8,8 +8,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from typing import Any, Protocol
+
+from django.utils import timezone
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,8 @@ class Due:
 
     ``kind`` names the rule ("plan-review"), ``subject`` the row it is about ("crisis_plans.planversion:<uuid>"),
     ``at`` an aware UTC time, ``recipients`` users; ``text`` and ``link`` are shown in the application only, never
-    in e-mail. With ``is_task`` somebody has to do it, and it stays open until settled.
+    in e-mail. With ``is_task`` somebody has to do it, and it stays open until settled; ``is_ticked_off`` is for a
+    task without a fact of its own that could settle it. No clinical-only text belongs into ``text``.
     """
 
     kind: str
@@ -30,6 +33,7 @@ class Due:
     patient_id: uuid.UUID | None = None
     is_task: bool = True
     is_urgent: bool = False
+    is_ticked_off: bool = False
 
 
 class DueSubscriber(Protocol):
@@ -50,6 +54,21 @@ def subscribe(subscriber: DueSubscriber) -> None:
 def announce(due: Due) -> None:
     """Tell that something falls due. Runs in the caller's transaction: both are kept, or neither."""
     _each(lambda subscriber: subscriber.announced(due))
+
+
+def reschedule(due: Due) -> None:
+    """Tell that it falls due at another time, or for others: settles what was announced and announces anew."""
+    settle(kind=due.kind, subject=due.subject)
+    announce(due)
+
+
+def due_moment(on: date, at: time = time(9)) -> datetime:
+    """The UTC moment of a clock time in the installation's time zone (London).
+
+    A time that the clocks skip in spring is an hour later; of one that they repeat in autumn, the first is meant.
+    """
+    local = datetime.combine(on, at.replace(tzinfo=None, fold=0), tzinfo=timezone.get_default_timezone())
+    return local.astimezone(UTC)
 
 
 def settle(*, kind: str, subject: str) -> None:
