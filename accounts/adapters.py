@@ -1,9 +1,104 @@
-"""How allauth behaves here: nobody signs up by themselves; accounts come from invitations."""
+"""How allauth behaves here: nobody signs up by themselves, secrets are encrypted, refusals are in plain words."""
 
+from __future__ import annotations
+
+import base64
+import hashlib
+import time
+from typing import Any
+
+from allauth.account import app_settings as account_settings
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.authentication import get_authentication_records
+from allauth.core import context
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
+from cryptography.fernet import Fernet, MultiFernet
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.urls import reverse
+
+from accounts.models import User
+from accounts.services.held_submissions import has_held
+from accounts.sign_in_events import note_refused_sign_in
+from audit.middleware import trusted_address
 
 
 class AccountAdapter(DefaultAccountAdapter):
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "username_password_mismatch": "The name or the password is wrong. Check both and try again",
+        "email_password_mismatch": "The name or the password is wrong. Check both and try again",
+        "too_many_login_attempts": (
+            "Too many wrong attempts. Sign-in to this account is closed for 15 minutes; then try again. "
+            "If you have forgotten your password, you can set a new one now"
+        ),
+        "incorrect_password": "The password is wrong",
+        "enter_current_password": "Enter the password you use now",
+        "account_inactive": "This account has been closed",
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """As the trail sees it: only our own proxies are believed."""
+        return trusted_address(request) or "unknown"
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        try:
+            super().pre_authenticate(request, **credentials)
+        except ValidationError:
+            typed = credentials.get("username") or credentials.get("email") or ""
+            note_refused_sign_in(reason="Closed after too many wrong attempts", typed_name=typed)
+            raise
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Who has signed in within the last minutes is not asked for the password again."""
+        request = context.request
+        records = get_authentication_records(request, request.user) if request.user.is_authenticated else []
+        newest = max((record["at"] for record in records), default=0.0)
+        if time.time() - newest < account_settings.REAUTHENTICATION_TIMEOUT:
+            return False
+        return bool(super().is_reauthentication_required(app=app, **kwargs))
+
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        """To the text that was kept when the last session ended, if there is some; else home."""
+        if isinstance(request.user, User) and has_held(request.user):
+            return reverse("accounts:held_submission")
+        return str(super().get_login_redirect_url(request))
+
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        return reverse("accounts:profile")
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):
+    error_messages = DefaultMFAAdapter.error_messages | {
+        "incorrect_code": "The code is wrong or was used before. Enter the newest one from your app",
+        "cannot_delete_authenticator": "Add another second factor first: every account needs one",
+    }
+
+    def get_totp_label(self, user: AbstractBaseUser) -> str:
+        return str(user.get_username())
+
+    def encrypt(self, text: str) -> str:
+        return _cipher().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return _cipher().decrypt(encrypted_text.encode()).decode()
+
+    def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
+        """The last one stays: without it the next page would only ask for a new one."""
+        return bool(
+            Authenticator.objects.filter(user_id=authenticator.user_id)
+            .exclude(type=Authenticator.Type.RECOVERY_CODES)
+            .exclude(pk=authenticator.pk)
+            .exists()
+        )
+
+
+def _cipher() -> MultiFernet:
+    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    digests = [hashlib.sha256(f"accounts.second_factor:{secret}".encode()).digest() for secret in secrets]
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])

@@ -8,6 +8,7 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from allauth.mfa.models import Authenticator
 
+        from accounts import sign_in_events  # noqa: F401  (connects its receivers)
         from accounts.models import (
             Invitation,
             Membership,

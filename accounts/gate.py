@@ -16,7 +16,8 @@ from accounts.selectors import may
 
 def signed_in_user(request: HttpRequest) -> User:
     """The user of the request; LoginRequiredMiddleware has turned everybody else away."""
-    assert isinstance(request.user, User)
+    if not isinstance(request.user, User):
+        raise PermissionDenied
     return request.user
 
 

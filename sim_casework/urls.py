@@ -1,5 +1,20 @@
 """Every address of the product. Patient pages carry ``<uuid:patient_id>``: the trail knows by it who was asked for."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from sim_casework.pages import errors
+from sim_casework.pages.health import healthz
+from sim_casework.pages.help import help_page
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", healthz, name="healthz"),
+    path("help/", help_page, name="help"),
+    path("signed-out/", errors.signed_out, name="signed_out"),
+    path("account/", include("accounts.sign_in_urls")),
+    path("", include("accounts.urls")),
+]
+
+handler400 = "sim_casework.pages.errors.bad_request"
+handler403 = "sim_casework.pages.errors.permission_denied"
+handler404 = "sim_casework.pages.errors.page_not_found"
+handler500 = "sim_casework.pages.errors.server_error"

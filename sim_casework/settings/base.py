@@ -146,12 +146,21 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = f"{SERVICE_NAME}: "
+ACCOUNT_LOGOUT_REDIRECT_URL = "signed_out"
+# Five wrong passwords or codes shut an account for a quarter of an hour; one address may be a whole hospital's.
+ACCOUNT_RATE_LIMITS = {"login_failed": "100/m/ip,5/900s/key", "login": "200/m/ip"}
+MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = SERVICE_NAME
 MFA_TOTP_TOLERANCE = 1
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+# A passkey alone signs in, so it has to know its owner: by fingerprint, face or PIN.
+MFA_WEBAUTHN_USER_VERIFICATION = "required"
 
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+# Sessions with a user column, so that they can be listed and ended; last seen is written once a minute.
+SESSION_ENGINE = "accounts.session_store"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_IDLE_LIMIT = timedelta(minutes=int(os.environ.get("SESSION_IDLE_MINUTES", "15")))

@@ -16,3 +16,6 @@ REMINDER_DIGEST_HOUR = None
 DATABASES["default"]["OPTIONS"] = {}  # noqa: F405
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
 ALLOW_TEST_NHS_NUMBERS = True
+# Static files come from the apps' folders: nothing is collected for a test run.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = True

@@ -1,0 +1,119 @@
+"""What somebody had typed when their session ended: kept encrypted, given back to that user alone, then deleted."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.db import DatabaseError, transaction
+from django.http import HttpRequest
+from django.http.multipartparser import MultiPartParserError
+
+from accounts.models import HeldSubmission, User
+from core.errors import NotVisible
+
+logger = logging.getLogger(__name__)
+
+LARGEST = 5 * 1024 * 1024
+MOST_KEPT = 20
+# The hidden field by which a form that was given back tells that it is being sent again.
+POSTED_KEY = "held_submission"
+_LONGEST_PATH = 300
+
+
+@dataclass(frozen=True, slots=True)
+class KeptText:
+    """A kept form as it can be posted again."""
+
+    key: int
+    path: str
+    fields: list[tuple[str, str]]
+
+
+def hold(request: HttpRequest, *, user_id: int) -> bool:
+    """Keep the text of a form that arrived after its sender's session had ended.
+
+    Files, passwords and the token are left out. Returns whether something was kept; it never raises, because the
+    answer to the sender is the sign-in page either way.
+    """
+    try:
+        fields = text_fields(request.POST)
+        text = json.dumps(fields).encode()
+        if not fields or len(text) > LARGEST or len(request.get_full_path()) > _LONGEST_PATH:
+            return False
+        with transaction.atomic():
+            if not User.objects.filter(pk=user_id, is_active=True).exists():
+                return False
+            for oldest in HeldSubmission.objects.filter(user_id=user_id).order_by("-held_at")[
+                MOST_KEPT - 1 :
+            ]:
+                oldest.delete()
+            HeldSubmission.objects.create(
+                user_id=user_id, path=request.get_full_path(), ciphertext=_cipher(user_id).encrypt(text)
+            )
+    except (DatabaseError, BadRequest, SuspiciousOperation, MultiPartParserError):
+        logger.exception("A form that came after the end of its session could not be kept")
+        return False
+    return True
+
+
+def text_fields(posted: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The fields worth keeping, in order, repeated names included."""
+    lists: list[tuple[str, list[str]]] = list(posted.lists())  # type: ignore[attr-defined]
+    return [
+        (name, value)
+        for name, values in lists
+        for value in values
+        if name not in ("csrfmiddlewaretoken", POSTED_KEY) and "password" not in name.lower()
+    ]
+
+
+def newest_held(user: User) -> KeptText | None:
+    """The user's own kept form that came last."""
+    for row in HeldSubmission.objects.filter(user=user).order_by("-held_at", "-pk"):
+        try:
+            text = _cipher(user.pk).decrypt(bytes(row.ciphertext))
+        except InvalidToken:
+            logger.error("A kept form cannot be read any more: the key was changed")
+            continue
+        return KeptText(row.pk, row.path, [(name, value) for name, value in json.loads(text)])
+    return None
+
+
+def has_held(user: User) -> bool:
+    return HeldSubmission.objects.filter(user=user).exists()
+
+
+def forget_used(request: HttpRequest, user: User) -> None:
+    """Delete the kept form that has now been sent again with success."""
+    key = request.POST.get(POSTED_KEY, "")
+    if key.isascii() and key.isdecimal():
+        HeldSubmission.objects.filter(user=user, pk=int(key)).delete()
+
+
+def discard_held(*, by: User, key: int) -> None:
+    """Delete one kept form of the user's own.
+
+    Raises: NotVisible when there is none such, or it is somebody else's.
+    """
+    found, _ = HeldSubmission.objects.filter(user=by, pk=key).delete()
+    if not found:
+        raise NotVisible("No such kept text.")
+
+
+def _cipher(user_id: int) -> MultiFernet:
+    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return MultiFernet([Fernet(_key(secret, user_id)) for secret in secrets])
+
+
+def _key(secret: str, user_id: int) -> bytes:
+    # Bound to the user: a row moved to somebody else's name cannot be read.
+    digest = hashlib.sha256(f"accounts.held_submission:{user_id}:{secret}".encode()).digest()
+    return base64.urlsafe_b64encode(digest)
