@@ -1,0 +1,101 @@
+"""What waits for a user. A reminder about a patient whom the user may not see any more is not there."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+
+from django.db.models import CharField, Exists, OuterRef, Q, Value
+from django.db.models.functions import Cast, Concat
+from django.utils import timezone
+
+from accounts.models import Membership, User
+from accounts.roles import Act
+from accounts.selectors import teams_in_which
+from cases.permissions import visible_patients
+from core.models import GuardedQuerySet
+from reminders.models import EmailMessageOut, Notification, Reminder
+
+# A task is listed so long before it is due; a plan's review in five months waits for nobody today.
+TASKS_AHEAD = timedelta(days=14)
+# The task that a person decides about an e-mail, and how its subject begins.
+STUCK_EMAIL = "email-stuck"
+STUCK_EMAIL_SUBJECT = "reminders.emailmessageout:"
+
+
+def open_tasks(user: User) -> GuardedQuerySet[Reminder]:
+    """What the user has to do, overdue first; with its patient. Slice it, do not count it."""
+    return _tasks(user).filter(recipient=user, due_at__lt=timezone.now() + TASKS_AHEAD)
+
+
+def overdue_tasks(user: User) -> GuardedQuerySet[Reminder]:
+    """Of these, what was due before today (London's day)."""
+    return _tasks(user).filter(recipient=user, due_at__lt=start_of_today())
+
+
+def team_overdue_tasks(user: User) -> GuardedQuerySet[Reminder]:
+    """For leads: overdue tasks of everybody in the teams the user leads, about patients the user may see or nobody.
+
+    One row per recipient; nobody's for those who lead no team.
+    """
+    led = teams_in_which(user, Act.REVIEW_CONTACT)
+    members = Membership.objects.current().filter(team__in=led, user=OuterRef("recipient"))
+    return (
+        _tasks(user)
+        .filter(Exists(members), due_at__lt=start_of_today())
+        .select_related("patient", "recipient")
+    )
+
+
+def notifications(user: User) -> GuardedQuerySet[Notification]:
+    """All notifications of the user, newest first, with reminder and patient."""
+    return (
+        Notification.objects.filter(sees_patient(user, "reminder__"), user=user)
+        .select_related("reminder__patient")
+        .order_by("-created_at", "-id")
+    )
+
+
+def unread_notifications(user: User) -> GuardedQuerySet[Notification]:
+    """Of these, the unread ones."""
+    return notifications(user).filter(read_at__isnull=True)
+
+
+def unread_count(user: User) -> int:
+    """How many are unread, for the header of every page: one small index, no patient.
+
+    It may count a reminder about a patient whom the user lost today; the nightly housekeeping closes those.
+    """
+    return Notification.objects.filter(user=user, read_at__isnull=True).count()
+
+
+def stuck_emails(user: User) -> GuardedQuerySet[EmailMessageOut]:
+    """For administrators: the e-mails about which a person has to decide and this user was asked."""
+    asked = Reminder.objects.filter(
+        kind=STUCK_EMAIL,
+        subject=Concat(Value(STUCK_EMAIL_SUBJECT), Cast(OuterRef("pk"), CharField())),
+        recipient=user,
+        settled_at__isnull=True,
+    )
+    return (
+        EmailMessageOut.objects.filter(Exists(asked), stuck_at__isnull=False)
+        .select_related("recipient")
+        .order_by("stuck_at", "reference")
+    )
+
+
+def sees_patient(user: User, prefix: str = "") -> Q:
+    """The condition that a reminder is about nobody, or about a patient the user may see now."""
+    seen = visible_patients(user).filter(pk=OuterRef(f"{prefix}patient_id"))
+    return Q(**{f"{prefix}patient__isnull": True}) | Q(Exists(seen))
+
+
+def start_of_today() -> datetime:
+    return datetime.combine(timezone.localdate(), time(), tzinfo=timezone.get_current_timezone())
+
+
+def _tasks(user: User) -> GuardedQuerySet[Reminder]:
+    return (
+        Reminder.objects.filter(sees_patient(user), is_task=True, settled_at__isnull=True)
+        .select_related("patient")
+        .order_by("due_at", "id")
+    )
