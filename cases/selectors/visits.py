@@ -28,7 +28,9 @@ class Colleague:
     is_police: bool
 
 
-def working_case(user: User, patient: Patient, act: Act = Act.LOG_CONTACT) -> Case | None:
+def working_case(
+    user: User, patient: Patient | uuid.UUID, act: Act = Act.LOG_CONTACT
+) -> Case | None:
     """The open case under which the user may do this for the patient now, with its team."""
     return (
         Case.objects.filter(
