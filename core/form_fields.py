@@ -12,7 +12,7 @@ from django.forms.forms import DeclarativeFieldsMetaclass
 from django.forms.models import ModelFormMetaclass
 from django.utils import timezone
 
-from core.form_rendering import DayInput, RecentDayInput, recent_day_choice
+from core.form_rendering import DEFAULT_REQUIRED, DayInput, RecentDayInput, recent_day_choice
 from core.formatting import MONTHS, day
 
 MEGABYTE = 1_000_000
@@ -20,7 +20,6 @@ MEGABYTE = 1_000_000
 EARLIEST_DAY = date(1900, 1, 1)
 LATEST_DAY = date(2100, 12, 31)
 
-_DEFAULT_REQUIRED = forms.Field.default_error_messages["required"]
 _NUL = "contains a character that cannot be stored (NUL). Delete it and try again"
 
 
@@ -32,7 +31,7 @@ def _subject(label: str, fallback: str) -> str:
 def demand_own_messages(form_class: type[forms.BaseForm]) -> None:
     """ "This field is required." helps nobody who has three empty fields in front of them."""
     for name, field in form_class.base_fields.items():
-        if field.required and field.error_messages["required"] is _DEFAULT_REQUIRED:
+        if field.required and field.error_messages["required"] is DEFAULT_REQUIRED:
             raise ImproperlyConfigured(
                 f"{form_class.__name__}.{name} is required and needs an error message of its own: "
                 'error_messages={"required": "Enter …"}'

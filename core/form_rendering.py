@@ -30,6 +30,8 @@ class NhsFormRenderer(BaseRenderer):
         return get_template(template_name, using="jinja")
 
 
+DEFAULT_REQUIRED = forms.Field.default_error_messages["required"]
+
 # Django's own widget templates, for hidden inputs and for a widget that is rendered bare.
 _BUILT_IN = Jinja2()
 
@@ -86,6 +88,33 @@ def standalone_fields(form: forms.BaseForm) -> Iterator[BoundField]:
 def error_list(bound_forms: Iterable[forms.BaseForm]) -> list[FormError]:
     """The error summary of one page: every message once, each leading to its first input."""
     return [error for form in bound_forms for error in _form_errors(form)]
+
+
+def relabel(form: forms.BaseForm, **labels: str) -> forms.BaseForm:
+    """Our words on a library's form; called at the top of a template, before anything is drawn."""
+    for name, label in labels.items():
+        if name in form.fields:
+            form[name].label = label
+    return form
+
+
+def messages_of(bound: BoundField) -> list[str]:
+    """A field's errors; a library's "This field is required." becomes "Enter" and the field's label."""
+    if not bound.form.is_bound:
+        return []
+    return [
+        _what_is_missing(bound) if error.code == "required" and error.message is DEFAULT_REQUIRED else text
+        for error, text in zip(bound.errors.as_data(), bound.errors, strict=True)
+    ]
+
+
+def _what_is_missing(bound: BoundField) -> str:
+    label = str(bound.label)
+    words = label if label[1:2].isupper() else label[:1].lower() + label[1:]
+    widget = bound.field.widget
+    if isinstance(widget, forms.CheckboxInput):
+        return f"Tick “{label}”"
+    return f"Choose {words}" if isinstance(widget, ChoiceWidget) else f"Enter {words}"
 
 
 def error_parts(bound: BoundField) -> frozenset[str]:
@@ -146,8 +175,8 @@ def _form_errors(form: forms.BaseForm) -> Iterator[FormError]:
     for text in errors.get(NON_FIELD_ERRORS, ()):
         yield FormError(str(text), "")
     for bound in form:
-        for text in bound.errors:
-            yield FormError(str(text), "" if bound.is_hidden else f"#{_first_input_id(bound)}")
+        for text in messages_of(bound):
+            yield FormError(text, "" if bound.is_hidden else f"#{_first_input_id(bound)}")
 
 
 def _first_input_id(bound: BoundField) -> str:
@@ -160,7 +189,7 @@ def _first_input_id(bound: BoundField) -> str:
 
 def _base(bound: BoundField) -> dict[str, Any]:
     attrs = bound.field.widget.attrs
-    errors = [str(error) for error in bound.errors]
+    errors = messages_of(bound)
     params: dict[str, Any] = {
         "id": bound.auto_id,
         "idPrefix": bound.auto_id,

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
+from django.utils.html import json_script
 from jinja2 import (
     ChainableUndefined,
     Environment,
@@ -105,6 +106,7 @@ def _globals() -> dict[str, Any]:
         "nhs_field": form_rendering.nhs_field,
         "standalone_fields": form_rendering.standalone_fields,
         "error_list": form_rendering.error_list,
+        "relabel": form_rendering.relabel,
     }
 
 
@@ -122,4 +124,5 @@ FILTERS: dict[str, Callable[..., str]] = {
     "phone_href": formatting.phone_href,
     "nhs_number": formatting.nhs_number,
     "reference": formatting.reference,
+    "json_script": json_script,
 }
