@@ -133,7 +133,7 @@ class Membership(BaseModel):
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True)
 
-    objects = MembershipQuerySet.as_manager()
+    objects = MembershipQuerySet.as_manager()  # type: ignore[misc]  # a query set of its own
 
     class Meta(BaseModel.Meta):
         constraints = [

@@ -55,4 +55,5 @@ def members_who_may(team: Team, act: Act) -> GuardedQuerySet[User]:
         team=team, role__in=roles_that_may(act)
     )
     ids = [m.user_id for m in memberships]
-    return User.objects.filter(pk__in=ids).order_by("last_name", "first_name")  # type: ignore[return-value]
+    people: GuardedQuerySet[User] = User.objects.filter(pk__in=ids).order_by("last_name", "first_name")
+    return people

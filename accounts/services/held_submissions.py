@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from django.conf import settings
+from cryptography.fernet import InvalidToken, MultiFernet
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db import DatabaseError, transaction
 from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParserError
 
 from accounts.models import HeldSubmission, User
+from accounts.sealed_text import cipher
 from core.errors import NotVisible
 
 logger = logging.getLogger(__name__)
@@ -109,11 +107,5 @@ def discard_held(*, by: User, key: int) -> None:
 
 
 def _cipher(user_id: int) -> MultiFernet:
-    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    return MultiFernet([Fernet(_key(secret, user_id)) for secret in secrets])
-
-
-def _key(secret: str, user_id: int) -> bytes:
     # Bound to the user: a row moved to somebody else's name cannot be read.
-    digest = hashlib.sha256(f"accounts.held_submission:{user_id}:{secret}".encode()).digest()
-    return base64.urlsafe_b64encode(digest)
+    return cipher(f"accounts.held_submission:{user_id}")

@@ -1,0 +1,76 @@
+"""Seeing and ending sessions: one's own, and all of somebody who leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+
+from accounts.models import Session, User
+from accounts.session_clock import earliest_still_open
+from audit.writing import session_reference
+from core.errors import DomainError
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """One place somebody is signed in. ``reference`` names it without giving the session key away."""
+
+    reference: str
+    device: str
+    signed_in_at: datetime
+    last_seen_at: datetime
+    is_this_one: bool
+
+
+def open_sessions(user: User, *, this_key: str | None) -> list[OpenSession]:
+    """Where the user is signed in now, this browser first, then the latest."""
+    found = [
+        OpenSession(
+            reference=session_reference(row.session_key),
+            device=row.device,
+            signed_in_at=row.signed_in_at,
+            last_seen_at=row.last_seen_at,
+            is_this_one=row.session_key == this_key,
+        )
+        for row in _open_rows(user)
+        if row.signed_in_at is not None and row.last_seen_at is not None
+    ]
+    return sorted(found, key=lambda s: (not s.is_this_one, -s.last_seen_at.timestamp()))
+
+
+def end_session_called(*, by: User, reference: str) -> None:
+    """End one of the user's own sessions; its next request is signed out.
+
+    Raises: DomainError when there is no such session any more.
+    """
+    for row in _open_rows(by):
+        if session_reference(row.session_key) == reference:
+            row.delete()
+            return
+    raise DomainError("That session has already ended.")
+
+
+def end_other_sessions(*, by: User, this_key: str | None) -> int:
+    """End all of the user's sessions but this one; returns how many there were."""
+    others = [row for row in _open_rows(by) if row.session_key != this_key]
+    for row in others:
+        row.delete()
+    return len(others)
+
+
+def end_all_sessions(user: User) -> None:
+    """For services that close or reset an account, in their transaction."""
+    Session.objects.filter(user=user).delete()
+
+
+def delete_stale_sessions() -> None:
+    """Rows of sessions long over; called at each sign-in, so that no clean-up job is needed."""
+    Session.objects.filter(expire_date__lt=timezone.now()).delete()
+
+
+def _open_rows(user: User) -> Iterable[Session]:
+    signed_in_since, seen_since = earliest_still_open(timezone.now())
+    return Session.objects.filter(user=user, signed_in_at__gt=signed_in_since, last_seen_at__gt=seen_since)
