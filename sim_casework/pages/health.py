@@ -26,7 +26,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
     """Component → "ok" or "failed"; 200 when all are up, else 503."""
     up = {"database": False, "broker": _broker_answers()} | dict.fromkeys(BACKGROUND, False)
     try:
-        up |= _background_shows_life()
+        up |= background_shows_life()
         up["database"] = True
     except DatabaseError:
         # What the heartbeats say cannot be known either, so they stay failed.
@@ -35,7 +35,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
     return JsonResponse(words, status=200 if all(up.values()) else 503)
 
 
-def _background_shows_life() -> dict[str, bool]:
+def background_shows_life() -> dict[str, bool]:
     oldest = timezone.now() - timedelta(seconds=TICKS_UNTIL_FAILED * settings.REMINDER_TICK_SECONDS)
     alive = set(Heartbeat.objects.filter(at__gte=oldest).values_list("name", flat=True))
     return {name: name in alive for name in BACKGROUND}
