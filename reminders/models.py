@@ -121,8 +121,6 @@ class EmailMessageOut(BaseModel):
     lease_until = models.DateTimeField(null=True)
     attempt = models.PositiveIntegerField(default=0)
     sent_at = models.DateTimeField(null=True)
-    # The recipient had left before it went out.
-    withdrawn_at = models.DateTimeField(null=True)
     stuck_at = models.DateTimeField(null=True)
     problem = models.CharField(max_length=10, choices=Problem.choices, blank=True)
     decision = models.CharField(max_length=10, choices=Decision.choices, blank=True)
@@ -157,7 +155,7 @@ class EmailMessageOut(BaseModel):
         indexes = [
             models.Index(
                 fields=["queued_at"],
-                condition=Q(sent_at__isnull=True, withdrawn_at__isnull=True),
+                condition=Q(sent_at__isnull=True),
                 name="email_not_sent",
             )
         ]

@@ -1,0 +1,69 @@
+"""E-mails nobody can vouch for go to administrators, as a task that only their decision settles."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from django.db.models.functions import Now
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import Membership, User
+from accounts.roles import Role
+from audit.context import access_context
+from core.due import Due, announce
+from reminders.models import EmailMessageOut
+from reminders.selectors import STUCK_EMAIL, STUCK_EMAIL_SUBJECT
+
+logger = logging.getLogger(__name__)
+
+_WORDS = {
+    EmailMessageOut.Problem.UNKNOWN: "Find out whether an e-mail to {} arrived",
+    EmailMessageOut.Problem.REFUSED: "An e-mail to {} could not be sent",
+}
+
+
+def hand_to_person(email: EmailMessageOut, attempt: int, problem: EmailMessageOut.Problem) -> None:
+    """Stop trying and ask the administrators, in one transaction; nothing happens if the claim is not the latest."""
+    with access_context(route="reminders.mail", is_system=True):
+        ours = EmailMessageOut.objects.filter(pk=email.pk, attempt=attempt, sent_at__isnull=True)
+        if ours.filter(stuck_at__isnull=True).update(stuck_at=Now(), problem=problem):
+            logger.error("E-mail %s waits for a person: %s", email.pk, problem)
+            _ask(EmailMessageOut.objects.select_related("recipient").get(pk=email.pk))
+
+
+def ask_again() -> None:
+    """Ask those who are administrators today about everything still undecided; nobody is asked twice."""
+    stuck = EmailMessageOut.objects.filter(stuck_at__isnull=False).select_related("recipient")
+    for email in stuck:
+        with access_context(route="reminders.mail", is_system=True):
+            _ask(email)
+
+
+def subject_of(email: EmailMessageOut) -> str:
+    return f"{STUCK_EMAIL_SUBJECT}{email.pk}"
+
+
+def administrators_of(user: User) -> list[User]:
+    """Who looks after this user's account: administrators of the organisation and of the teams; else every one."""
+    current = Membership.objects.current().select_related("user")
+    teams = [m.team_id for m in Membership.objects.filter(user=user, team__isnull=False)]
+    near = list(current.filter(role=Role.ADMINISTRATOR, organisation=user.organisation_id))
+    near += current.filter(role=Role.TEAM_ADMINISTRATOR, team__in=teams)
+    near = near or list(current.filter(role__in=[Role.ADMINISTRATOR, Role.TEAM_ADMINISTRATOR]))
+    return [m.user for m in near]
+
+
+def _ask(email: EmailMessageOut) -> None:
+    since: datetime = email.stuck_at or timezone.now()
+    announce(
+        Due(
+            kind=STUCK_EMAIL,
+            subject=subject_of(email),
+            at=since,
+            recipients=administrators_of(email.recipient),
+            text=_WORDS[EmailMessageOut.Problem(email.problem)].format(email.recipient),
+            link=reverse("reminders:stuck_emails"),
+        )
+    )

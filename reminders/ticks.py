@@ -1,0 +1,56 @@
+"""One tick: send what is due, mail, housekeeping, a sign of life. Run by the worker and by the loop, also at once."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+from django.utils import timezone
+
+from core.models import Heartbeat
+from reminders.delivery import claim_due, is_anything_due, send_claimed
+from reminders.housekeeping import do_daily_work
+from reminders.mail import compose_emails, send_emails
+
+# A tick ends well before the next ones pile up; the rest is due in the next.
+SECONDS_FOR_SENDING = 20
+SECONDS_FOR_MAIL = 20
+
+
+def tick(*alive: str) -> int:
+    """Do everything that is due now; how many reminders were sent.
+
+    ``alive`` names the processes this tick proves to work ("worker", "beat", "loop"). Their sign of life is written
+    last: a tick that fails shows in /healthz.
+    """
+    sent = send_due()
+    compose_emails()
+    send_emails(SECONDS_FOR_MAIL)
+    do_daily_work()
+    show_life(alive)
+    return sent
+
+
+def send_due() -> int:
+    """Claim and send until nothing is due or the time is up."""
+    sent = 0
+    until = time.monotonic() + SECONDS_FOR_SENDING
+    while time.monotonic() < until and is_anything_due():
+        claims = claim_due()
+        if not claims:  # others are at the rest
+            break
+        sent += len(send_claimed(claims))
+    return sent
+
+
+def send_one(reminder_id: uuid.UUID) -> None:
+    """Send this reminder now if it is due and free; if it is urgent, its e-mail as well."""
+    sent = send_claimed(claim_due(1, only=reminder_id))
+    if any(reminder.is_urgent for reminder in sent):
+        compose_emails()
+        send_emails()
+
+
+def show_life(names: tuple[str, ...]) -> None:
+    beats = [Heartbeat(name=name, at=timezone.now()) for name in names]
+    Heartbeat.objects.bulk_create(beats, update_conflicts=True, unique_fields=["name"], update_fields=["at"])
