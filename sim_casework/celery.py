@@ -2,6 +2,9 @@
 
 from celery import Celery
 
+from reminders.schedule import BEAT_SCHEDULE
+
 app = Celery("sim_casework")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.beat_schedule = BEAT_SCHEDULE
 app.autodiscover_tasks()
