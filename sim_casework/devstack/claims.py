@@ -33,10 +33,10 @@ def state_lock(paths: StackPaths, port: int) -> Iterator[None]:
         os.close(handle)
 
 
-def claim_port(port: int) -> list[str]:
+def claim_port(port: int, patience: float = 5) -> list[str]:
     """The addresses that make up "localhost" on this machine, all of them free."""
-    # A moment's patience: the web processes of a supervisor just killed are still ending.
-    if not wait_for(lambda: not _taken(port), 5, pause=0.2):
+    # Patience, because the web processes of a supervisor just killed are still ending.
+    if not wait_for(lambda: not _taken(port), patience, pause=0.2):
         raise StackRefusedError(
             f"Port {port} is taken by another program. Give another one: make demo PORT={port + 1}"
         )

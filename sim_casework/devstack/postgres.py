@@ -116,6 +116,8 @@ class PostgresServer:
             )
 
     def _major(self) -> int:
+        if not (self.bin / "postgres").is_file():
+            raise StackRefusedError(f"There is no PostgreSQL in {self.bin} (APP_PG_BIN).")
         said = self._run_once([self.bin / "postgres", "--version"])
         found = re.search(r"\(PostgreSQL\) (\d+)", said)
         major = int(found[1]) if found else 0
