@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.core.exceptions import PermissionDenied
+from django.db import connection, transaction
 
 from core.access_guard import current_recorder
+from core.errors import NotAllowed, NotVisible
 
 if TYPE_CHECKING:
     from audit.models import LogEntry
+    from audit.providers import Relationship
     from core.models import GuardedModel
 
 
@@ -36,6 +39,23 @@ class PendingEntry:
     changes: dict[str, Any] | None = None
     additional_data: dict[str, Any] | None = None
     actor_name: str = ""
+    # For changes: stands in the transaction's list of callbacks for as long as no savepoint undid the change.
+    mark: Callable[[], None] | None = None
+
+    @property
+    def is_undone(self) -> bool:
+        """Whether the change was rolled back although the work around it went on."""
+        if self.mark is None:
+            return False
+        return all(registered[1] is not self.mark for registered in connection.run_on_commit)
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """Why a patient stands on the entry who was matched but not shown, and which rows matching them may load."""
+
+    relationship: str
+    kinds: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -60,11 +80,13 @@ class AccessContext:
     opened: set[uuid.UUID] = field(default_factory=set)
     kinds_seen: Counter[str] = field(default_factory=Counter)
     queries: list[str] = field(default_factory=list)
-    looked_up: dict[uuid.UUID, str] = field(default_factory=dict)
+    looked_up: dict[uuid.UUID, LookUp] = field(default_factory=dict)
+    explained: dict[uuid.UUID, Relationship] = field(default_factory=dict)
     pending: list[PendingEntry] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
     action: int = 3
-    _unkeyed: list[GuardedModel] = field(default_factory=list)
+    # The running numbers its entries were given; they are taken back if the transaction comes to nothing.
+    numbers: list[tuple[uuid.UUID, int]] = field(default_factory=list)
 
     def saw(self, instance: GuardedModel) -> None:
         self.kinds_seen[instance._meta.label] += 1
@@ -80,6 +102,11 @@ class AccessContext:
         """Take over a change entry that auditlog has worked out."""
         from audit.tracking import real_changes, subjects_of
 
+        def mark() -> None:
+            """Does nothing; a rollback to a savepoint takes it off the list (see PendingEntry.is_undone)."""
+
+        is_in_transaction = connection.in_atomic_block
+        transaction.on_commit(mark)
         self.pending.append(
             PendingEntry(
                 action=entry.action,
@@ -88,6 +115,7 @@ class AccessContext:
                 object_pk=str(entry.object_pk),
                 object_repr=entry.object_repr,
                 changes=real_changes(entry.changes),
+                mark=mark if is_in_transaction else None,
             )
         )
 
@@ -96,9 +124,22 @@ class AccessContext:
         self.seen.setdefault(patient, set())
         self.opened.add(patient)
 
-    def concerns(self, patient: uuid.UUID, *, relationship: str) -> None:
-        """Put a patient on the entry who was matched without being shown (a duplicate check, a denied attempt)."""
-        self.looked_up[patient] = relationship
+    def concerns(self, patient: uuid.UUID, *, relationship: str, may_load: Collection[str] = ()) -> None:
+        """Put a patient on the entry who was matched without being shown (a duplicate check, a denied attempt).
+
+        ``may_load`` names the kinds of rows ("cases.Patient") the matching itself had to load; others are refused.
+        """
+        self.looked_up[patient] = LookUp(relationship, frozenset(may_load))
+
+    def explain(self, relationships: Mapping[uuid.UUID, Relationship]) -> None:
+        """Use relationships that a provider has just found, instead of asking again before the entry is written."""
+        self.explained.update(relationships)
+
+    def lists(self, patients: Collection[uuid.UUID], kind: str) -> None:
+        """Count these patients as seen through rows that a recorded query read ("audit.EntrySubject")."""
+        self.kinds_seen[kind] += len(patients)
+        for key in patients:
+            self.seen.setdefault(key, set()).add(kind)
 
     def note(self, pending: PendingEntry) -> None:
         """Add an entry of its own to what this context writes."""
@@ -122,32 +163,56 @@ def access_context(
     *,
     route: str,
     actor: Any = None,
+    actor_name: str = "",
+    on_behalf_of: str = "",
     purpose: str = "",
     reason: str = "",
     is_system: bool = False,
 ) -> Iterator[AccessContext]:
     """Open a context for a task or a command: one transaction, whose commit needs the entries.
 
-    ``actor`` is the user on whose behalf it runs; a task of the system itself passes ``is_system=True`` instead,
-    and its subjects stand with the relationship "system". Nothing is written when nothing was seen or changed.
-    Inside an open context (a service called by a page) the outer one goes on collecting.
+    ``actor`` is the user whose rights it runs with; ``on_behalf_of`` names who asked for it where that is somebody
+    else. A task of the system itself passes ``is_system=True`` instead, and its subjects stand with the relationship
+    "system". Nothing is written when nothing was seen or changed. An attempt that fails is rolled back and recorded
+    as denied, not found or failed. Inside an open context (a service called by a page) the outer one goes on
+    collecting, under its own name and with its own rights.
 
-    Raises: ValueError when it is neither somebody's work nor the system's; whatever writing the trail raises, after
-    rolling everything back.
+    Raises: ValueError when it is neither somebody's work nor the system's, or would pass for somebody else's inside
+    an open context; whatever writing the trail raises, after rolling everything back.
     """
     if current_recorder.get() is not None:
-        yield current_context()
+        outer = current_context()
+        if actor is not None and outer.actor is not None and outer.actor != actor:
+            raise ValueError("An open context cannot change hands.")
+        yield outer
         return
     if actor is None and not is_system:
         raise ValueError("Somebody has to be at work: pass actor or is_system.")
-    from audit.writing import write_entries
+    from audit.writing import recorded_transaction, try_to_write_refusal
 
-    context = AccessContext(actor=actor, route=route, purpose=purpose, reason=reason, is_system=is_system)
+    context = AccessContext(
+        actor=actor,
+        actor_name=actor_name or ("system" if is_system else ""),
+        on_behalf_of=on_behalf_of,
+        route=route,
+        purpose=purpose,
+        reason=reason,
+        is_system=is_system,
+    )
     token = current_recorder.set(context)
     try:
-        with transaction.atomic():
+        with recorded_transaction(context) as write:
             yield context
             if context.has_something_to_tell or actor is not None:
-                write_entries(context)
+                write()
+    except Exception as error:
+        try_to_write_refusal(context, outcome=_outcome_of(error))
+        raise
     finally:
         current_recorder.reset(token)
+
+
+def _outcome_of(error: Exception) -> str:
+    if isinstance(error, NotVisible):
+        return "not found"
+    return "denied" if isinstance(error, NotAllowed | PermissionDenied) else "error"

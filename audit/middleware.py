@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -16,12 +17,19 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
 
-from audit.context import AccessContext
+from audit.context import AccessContext, current_context
 from audit.models import LogEntry
-from audit.writing import session_reference, write_entries, write_refusal
+from audit.writing import recorded_transaction, session_reference, try_to_write_refusal, write_refusal
 from core.access_guard import current_recorder
 
 logger = logging.getLogger(__name__)
+
+
+# Answers that refuse. Others of the 400s (a version clash, a form that does not fit) may show the record.
+_REFUSING = frozenset({400, 401, 403, 404, 405, 410, 413, 429})
+_PATIENT_IN_PATH = re.compile(
+    r"/patients/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/|$)", re.IGNORECASE
+)
 
 
 class TrailMiddleware:
@@ -36,8 +44,8 @@ class TrailMiddleware:
             method=request.method or "",
             remote_addr=trusted_address(request),
             session_ref=session_reference(request.session.session_key),
+            asked_for=_patient_in(request.path_info),
         )
-        request.access_context = context  # type: ignore[attr-defined]
         token = current_recorder.set(context)
         try:
             return self._answer(request, context)
@@ -45,45 +53,59 @@ class TrailMiddleware:
             current_recorder.reset(token)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: dict[str, Any]) -> None:
-        context: AccessContext = request.access_context  # type: ignore[attr-defined]
-        match = request.resolver_match
-        assert match is not None
-        context.route = match.view_name or ""
-        purposes = settings.ACCESS_PURPOSES
-        context.purpose = purposes.get(context.route) or purposes.get(match.namespace, "")
-        patient = kwargs.get("patient_id")
-        context.asked_for = patient if isinstance(patient, uuid.UUID) else None
+        _place(current_context(), request)
 
     def _answer(self, request: HttpRequest, context: AccessContext) -> HttpResponse:
-        refused = ""
+        session_key = request.session.session_key
         try:
-            with transaction.atomic():
+            refused = ""
+            with recorded_transaction(context) as write:
                 response = self.get_response(request)
+                _complete(context, request)
                 if response.streaming:
+                    response.close()
                     raise TypeError("Streamed answers leave before their entry is written.")
-                if request.user.is_authenticated:
-                    context.actor = request.user
                 refused = _outcome_of_refusal(request, response, context)
-                if refused:
+                if not refused and _is_to_be_recorded(context):
+                    write()
+                elif response.status_code in _REFUSING or response.status_code >= 500:
                     transaction.set_rollback(True)
-                elif _is_to_be_recorded(context):
-                    write_entries(context)
             if refused and _is_refusal_to_be_recorded(context):
-                with transaction.atomic():
+                with recorded_transaction(context):
                     write_refusal(context, outcome=refused)
         except Exception:
             logger.exception("The answer was withheld because its entry could not be written")
-            self._try_to_record_failure(context)
+            try_to_write_refusal(context, outcome=LogEntry.Outcome.ERROR)
+            # What the session took in is rolled back in the database and must not be saved on the way out.
+            request.session = type(request.session)(session_key)
             return self.fail_closed()
         return response
 
-    def _try_to_record_failure(self, context: AccessContext) -> None:
-        """The answer is 503 either way; if the trail works again by now, it should know of the attempt."""
-        try:
-            with transaction.atomic():
-                write_refusal(context, outcome=LogEntry.Outcome.ERROR)
-        except Exception:
-            logger.exception("The failed attempt could not be recorded either")
+
+def _complete(context: AccessContext, request: HttpRequest) -> None:
+    """What is known only now: whoever signed in during the request, and where it led, even if CSRF or a method
+    check ended it before any view."""
+    if request.user.is_authenticated:
+        context.actor = request.user
+    context.session_ref = session_reference(request.session.session_key) or context.session_ref
+    _place(context, request)
+
+
+def _place(context: AccessContext, request: HttpRequest) -> None:
+    match = request.resolver_match
+    if match is None:
+        return
+    context.route = context.route or match.view_name or ""
+    context.purpose = context.purpose or settings.ACCESS_PURPOSES.get(match.namespace, "")
+    patient = match.kwargs.get("patient_id")
+    if isinstance(patient, uuid.UUID):
+        context.asked_for = patient
+
+
+def _patient_in(path: str) -> uuid.UUID | None:
+    """The patient an address means, although no page may answer it."""
+    found = _PATIENT_IN_PATH.search(path)
+    return uuid.UUID(found.group(1)) if found else None
 
 
 def trusted_address(request: HttpRequest) -> str | None:
@@ -110,9 +132,9 @@ def _address(text: str) -> str | None:
 def _outcome_of_refusal(request: HttpRequest, response: HttpResponse, context: AccessContext) -> str:
     if response.status_code >= 500:
         return LogEntry.Outcome.ERROR
-    if response.status_code == 404:
+    if response.status_code in (404, 410):
         return LogEntry.Outcome.NOT_FOUND
-    if response.status_code >= 400:
+    if response.status_code in _REFUSING:
         return LogEntry.Outcome.DENIED
     if not request.user.is_authenticated and context.asked_for:
         return LogEntry.Outcome.DENIED  # sent to sign in
@@ -126,4 +148,4 @@ def _is_to_be_recorded(context: AccessContext) -> bool:
 
 
 def _is_refusal_to_be_recorded(context: AccessContext) -> bool:
-    return context.actor is not None or context.asked_for is not None or bool(context.pending)
+    return context.actor is not None or context.asked_for is not None or context.has_something_to_tell

@@ -114,7 +114,7 @@ def _what_is_missing(bound: BoundField) -> str:
     widget = bound.field.widget
     if isinstance(widget, forms.CheckboxInput):
         return f"Tick “{label}”"
-    return f"Choose {words}" if isinstance(widget, ChoiceWidget) else f"Enter {words}"
+    return f"{'Choose' if isinstance(widget, ChoiceWidget) else 'Enter'} the {words}"
 
 
 def error_parts(bound: BoundField) -> frozenset[str]:
@@ -212,6 +212,8 @@ def _base(bound: BoundField) -> dict[str, Any]:
 def _grouped(bound: BoundField) -> dict[str, Any]:
     """For fields of several inputs the label is the legend of a fieldset."""
     params = _base(bound)
+    # The first option's input carries the id, so that the error summary leads to it; the group must not.
+    del params["id"]
     label = params.pop("label")
     params["fieldset"] = {"legend": {"text": label["text"], "size": label["size"] or "s"}}
     params["classes"] = "nhsuk-radios--inline" if bound.field.widget.attrs.get("inline") else ""
@@ -296,6 +298,7 @@ def _flat_options(bound: BoundField) -> Iterator[dict[str, Any]]:
 
 def _single_checkbox(bound: BoundField) -> dict[str, Any]:
     params = _base(bound)
+    del params["id"]
     label = params.pop("label")
     hint = params.pop("hint", None)
     item = {"value": "on", "text": label["text"], "checked": bool(bound.value()), "id": bound.auto_id}
@@ -310,6 +313,7 @@ def _date_input(bound: BoundField) -> dict[str, Any]:
     autocomplete = {"day": "bday-day", "month": "bday-month", "year": "bday-year"}
     is_birthday = widget.attrs.get("autocomplete") == "bday"
     return _grouped(bound) | {
+        "id": bound.auto_id,
         "classes": "",
         "items": [
             {

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models.query import ModelIterable
 from django.utils import timezone
 
-from core.access_guard import permit_statements, require_recorder
+from core.access_guard import permit_statements, refuse_carried_columns, require_recorder
 
 M = TypeVar("M", bound=models.Model)
 
@@ -19,6 +19,7 @@ class _RecordedIterable(ModelIterable):  # type: ignore[type-arg]
     """Loads all rows under one permit; a permit must never be open while the caller's code runs."""
 
     def __iter__(self) -> Iterator[Any]:
+        refuse_carried_columns(self.queryset.query)
         with permit_statements():
             rows = list(super().__iter__())
         yield from rows
@@ -65,7 +66,9 @@ class GuardedModel(models.Model):
         raise NotImplementedError
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
+    def from_db(  # type: ignore[override]  # the stubs are those of Django 6
+        cls, db: str | None, field_names: Collection[str], values: Collection[Any]
+    ) -> Self:
         recorder = require_recorder()
         instance = super().from_db(db, field_names, values)
         recorder.saw(instance)
@@ -73,8 +76,12 @@ class GuardedModel(models.Model):
 
     def save_base(self, *args: Any, **kwargs: Any) -> None:
         require_recorder()
+        super().save_base(*args, **kwargs)
+
+    def _save_table(self, *args: Any, **kwargs: Any) -> bool:
+        # The permit is open for the row's own statement, not for the signal receivers around it.
         with permit_statements():
-            super().save_base(*args, **kwargs)
+            return bool(super()._save_table(*args, **kwargs))  # type: ignore[misc]
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         require_recorder()

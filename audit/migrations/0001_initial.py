@@ -8,7 +8,6 @@ import django.db.models.functions.datetime
 from django.conf import settings
 from django.db import migrations, models
 
-
 FORWARD = """
 CREATE SEQUENCE audit_logentry_id_seq AS bigint;
 CREATE TABLE audit_logentry (
