@@ -12,6 +12,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("signed-out/", errors.signed_out, name="signed_out"),
     path("account/", include("accounts.sign_in_urls")),
     path("", include("accounts.urls")),
+    path("", include("reminders.urls")),
+    path("", include("crisis_plans.urls")),
 ]
 
 handler400 = "sim_casework.pages.errors.bad_request"
