@@ -8,7 +8,7 @@ from django.db.models import CharField, Exists, OuterRef, Q, Value
 from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 
-from accounts.models import Membership, User
+from accounts.models import Membership, User, current_membership
 from accounts.roles import Act
 from accounts.selectors import teams_in_which
 from cases.permissions import visible_patients
@@ -33,15 +33,19 @@ def overdue_tasks(user: User) -> GuardedQuerySet[Reminder]:
 
 
 def team_overdue_tasks(user: User) -> GuardedQuerySet[Reminder]:
-    """For leads: overdue tasks of everybody in the teams the user leads, about patients the user may see or nobody.
+    """For leads: overdue tasks in the teams the user leads, one row per recipient; none for those who lead no team.
 
-    One row per recipient; nobody's for those who lead no team.
+    About patients the user may see: also of those who have left the team, whose tasks would lie otherwise. About
+    nobody: of today's members.
     """
     led = teams_in_which(user, Act.REVIEW_CONTACT)
-    members = Membership.objects.current().filter(team__in=led, user=OuterRef("recipient"))
+    of_recipient = Membership.objects.filter(team__in=led, user=OuterRef("recipient"))
+    about_patient = Q(Exists(of_recipient), patient__isnull=False)
     return (
         _tasks(user)
-        .filter(Exists(members), due_at__lt=start_of_today())
+        .filter(
+            about_patient | Q(Exists(of_recipient.filter(current_membership()))), due_at__lt=start_of_today()
+        )
         .select_related("patient", "recipient")
     )
 
@@ -66,6 +70,11 @@ def unread_count(user: User) -> int:
     It may count a reminder about a patient whom the user lost today; the nightly housekeeping closes those.
     """
     return Notification.objects.filter(user=user, read_at__isnull=True).count()
+
+
+def has_unread(user: User) -> bool:
+    """Whether there is anything to mark as read, seen or not."""
+    return Notification.objects.filter(user=user, read_at__isnull=True).exists()
 
 
 def stuck_emails(user: User) -> GuardedQuerySet[EmailMessageOut]:
