@@ -25,6 +25,8 @@ export function startComponents() {
   dropExpanded();
   document.addEventListener("click", dropExpanded);
   window.addEventListener("pageshow", dropExpanded);
+  // htmx notes the page's address here even with its history off; nothing of a record stays in the browser.
+  window.sessionStorage?.removeItem("htmx-current-path-for-history");
   document.addEventListener("htmx:afterSwap", (event) => {
     used.forEach((component) => createAll(component, {}, event.detail.elt));
     dropExpanded();

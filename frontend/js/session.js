@@ -59,6 +59,7 @@ export function onSignedInAgain(listener) {
 // Called when a request of this page was answered "signed out".
 export function sessionIsOver() {
   if (!dialog || isOver) return;
+  tell({ signedOut: true });
   if (!pageHoldsText() && data.signedOutUrl) {
     window.location.assign(data.signedOutUrl);
     return;
