@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from django.urls import reverse
 
+from accounts.models import Team, User
 from cases.models import OtherName, Patient, RelatedPerson
+from cases.selectors.patients import Mentors
 from core.formatting import day, nhs_number, phone
 
 
@@ -74,7 +76,9 @@ def detail_rows(patient: Patient, names: Iterable[OtherName]) -> list[dict[str, 
 def related_rows(people: Iterable[RelatedPerson]) -> list[dict[str, Any]]:
     """Next of kin, advocate and GP, each with a row whether recorded or not."""
     by_kind = {person.kind: person for person in people}
-    return [_row(label, _related(by_kind.get(kind)), is_text=True) for kind, label in RelatedPerson.Kind.choices]
+    return [
+        _row(label, _related(by_kind.get(kind)), is_text=True) for kind, label in RelatedPerson.Kind.choices
+    ]
 
 
 def _related(person: RelatedPerson | None) -> str:
@@ -87,3 +91,43 @@ def _related(person: RelatedPerson | None) -> str:
 def _row(key: str, value: str, *, is_text: bool = False) -> dict[str, Any]:
     # An empty text reads "Not recorded", which a block of typed text would not.
     return {"key": key, "value": value, "is_text": is_text and bool(value)}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A patient in a list of search results."""
+
+    name: str
+    reference: str
+    known_as: str
+    date_of_birth: date
+    href: str
+
+
+def people(patients: Iterable[Patient]) -> list[Person]:
+    return [
+        Person(p.full_name, p.reference, p.preferred_name, p.date_of_birth, record_href(p)) for p in patients
+    ]
+
+
+def team_choices(teams: Iterable[Team]) -> list[tuple[str, str]]:
+    return [(str(team.pk), team.name) for team in teams]
+
+
+def mentor_choices(mentors: Sequence[Mentors]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Clinical and police mentors as choices; with several teams, each name with its team."""
+    return (
+        _choices([(m.team, person) for m in mentors for person in m.clinical], has_teams=len(mentors) > 1),
+        _choices([(m.team, person) for m in mentors for person in m.police], has_teams=len(mentors) > 1),
+    )
+
+
+def _choices(people_of_teams: list[tuple[Team, User]], *, has_teams: bool) -> list[tuple[str, str]]:
+    named: dict[str, str] = {}
+    for team, person in people_of_teams:
+        key = str(person.pk)
+        if not has_teams:
+            named[key] = str(person)
+        else:
+            named[key] = f"{named[key][:-1]}, {team.name})" if key in named else f"{person} ({team.name})"
+    return list(named.items())

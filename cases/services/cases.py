@@ -1,16 +1,17 @@
-"""Cases: opened with two mentors, closed with a named next service."""
+"""Cases: opened with two mentors, handed over, closed with a named next service."""
 
 from __future__ import annotations
 
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import Team, User
 from accounts.roles import CLINICAL_ROLES, Act, Role
 from accounts.selectors import current_memberships, teams_in_which
-from cases.models import Case, Patient
+from cases.models import Case, Patient, Visit
 from cases.permissions import grant_to_team
-from cases.services.authorship import authorship
-from core.errors import DomainError, NotAllowed
+from cases.services.authorship import authorship, require
+from core.errors import DomainError, NotAllowed, VersionClash
 
 
 def open_case(*, by: User, patient: Patient, team: Team, clinical_mentor: User, police_mentor: User) -> Case:
@@ -33,6 +34,63 @@ def open_case(*, by: User, patient: Patient, team: Team, clinical_mentor: User, 
         )
         grant_to_team(patient, team)
     return case
+
+
+def hand_over(*, by: User, case: Case, version: int, clinical_mentor: User, police_mentor: User) -> Case:
+    """Give a case to other mentors of its team; whoever stops being a mentor stays in the team.
+
+    Raises: NotVisible, NotAllowed; VersionClash when somebody saved since ``version``; DomainError when the case is
+    closed or a mentor does not hold that role in the team today.
+    """
+    require(by, Act.CHANGE_CASE, case.patient_id)
+    with transaction.atomic():
+        current = _locked(by, case, version)
+        _require_role(clinical_mentor, current.team, CLINICAL_ROLES, "clinical_mentor", "a clinical mentor")
+        _require_role(police_mentor, current.team, {Role.POLICE_MENTOR}, "police_mentor", "a police mentor")
+        current.clinical_mentor = clinical_mentor
+        current.police_mentor = police_mentor
+        current.version += 1
+        current.save()
+    return current
+
+
+def close_case(*, by: User, case: Case, version: int, next_service: str, step_down_note: str) -> Case:
+    """End the team's support, naming who is responsible from now on (S18).
+
+    The record stays readable for its team for 28 days (S30). Closing changes nothing about access to care.
+
+    Raises: NotVisible, NotAllowed; VersionClash; DomainError without a next service or a step-down note, for a
+    closed case, and while visits are still planned.
+    """
+    require(by, Act.CHANGE_CASE, case.patient_id)
+    if not next_service.strip():
+        raise DomainError("Name the service that is responsible from now on.", field="next_service")
+    if not step_down_note.strip():
+        raise DomainError("Write the step-down note.", field="step_down_note")
+    with transaction.atomic():
+        current = _locked(by, case, version)
+        if Visit.objects.filter(
+            case=current, outcome__isnull=True, contact__isnull=True, planned_for__gt=timezone.now()
+        ).exists():
+            raise DomainError("A visit is still planned. Record it as cancelled, or wait until it is done.")
+        current.closed_on = timezone.localdate()
+        current.closed_by = by
+        current.next_service = next_service
+        current.step_down_note = step_down_note
+        current.version += 1
+        current.save()
+    return current
+
+
+def _locked(by: User, case: Case, version: int) -> Case:
+    current = Case.objects.select_for_update(of=("self",)).select_related("team").get(pk=case.pk)
+    if current.team not in teams_in_which(by, Act.CHANGE_CASE):
+        raise NotAllowed("You may not change cases of this team.")
+    if current.version != version:
+        raise VersionClash("Somebody else has saved this case since you opened it.")
+    if not current.is_open:
+        raise DomainError("This case is closed.")
+    return current
 
 
 def _require_role(user: User, team: Team, roles: frozenset[Role] | set[Role], field: str, words: str) -> None:

@@ -87,6 +87,8 @@ def _remove(by: User, patient: Patient | None, form: str, about: str, *, why: st
 def _refuse_what_cannot_be_stored(data: dict[str, list[str]]) -> None:
     text = json.dumps(data, ensure_ascii=False)
     if "\\u0000" in text:
-        raise DomainError("The text contains a character that cannot be stored (NUL). Delete it and try again.")
+        raise DomainError(
+            "The text contains a character that cannot be stored (NUL). Delete it and try again."
+        )
     if len(text.encode("utf-8", "surrogatepass")) > MAX_DRAFT_BYTES:
         raise DomainError("The text is too long to keep as a draft. Shorten it, or save it in parts.")

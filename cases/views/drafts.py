@@ -75,7 +75,9 @@ class PageDraft:
                 raise
             form.add_error(None, error.message)
             return None
-        messages.success(self.request, f"Draft saved {clock_time(draft.saved_at)}. It is not on the record yet.")
+        messages.success(
+            self.request, f"Draft saved {clock_time(draft.saved_at)}. It is not on the record yet."
+        )
         return HttpResponseRedirect(self.request.get_full_path())
 
     def finish(self) -> None:
@@ -126,5 +128,3 @@ def draft_discard(request: HttpRequest, draft_id: uuid.UUID) -> HttpResponse:
         messages.success(request, "Draft discarded.")
         return redirect("cases:drafts")
     return render(request, "cases/draft_discard.jinja", {"draft": present_drafts([draft])[0]})
-
-

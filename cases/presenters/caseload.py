@@ -1,0 +1,94 @@
+"""The caseload as rows: a name is never without its reference, a date never without its word."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from cases.models import Case
+from cases.presenters.patients import record_href
+from cases.selectors.caseload import MINE, TEAM, CaseloadPage, Narrowed
+
+
+@dataclass(frozen=True, slots=True)
+class CaseloadRow:
+    name: str
+    preferred_name: str
+    reference: str
+    href: str
+    next_review: date | None
+    last_contact: datetime | None
+    overdue: list[str]
+    mentors: str
+
+
+@dataclass(frozen=True, slots=True)
+class FilterTag:
+    text: str
+    remove_href: str
+
+
+def present_caseload(
+    page: CaseloadPage,
+    *,
+    reviews: Mapping[uuid.UUID, date],
+    contacts: Mapping[uuid.UUID, datetime],
+    overdue: Mapping[uuid.UUID, list[str]],
+) -> list[CaseloadRow]:
+    """``reviews``, ``contacts`` and ``overdue`` by patient; what is missing there reads as none yet."""
+    return [
+        CaseloadRow(
+            name=case.patient.full_name,
+            preferred_name=case.patient.preferred_name,
+            reference=case.patient.reference,
+            href=record_href(case.patient),
+            next_review=reviews.get(case.patient_id),
+            last_contact=contacts.get(case.patient_id),
+            overdue=overdue.get(case.patient_id, []),
+            mentors=_mentors(case),
+        )
+        for case in page.cases
+    ]
+
+
+def caseload_href(
+    narrowed: Narrowed | None = None, *, after: uuid.UUID | None = None, before: uuid.UUID | None = None
+) -> str:
+    """The address of one page of the list as it is narrowed."""
+    query: dict[str, str] = {}
+    if narrowed is not None:
+        query["scope"] = narrowed.scope
+        if narrowed.mentor:
+            query["mentor"] = str(narrowed.mentor)
+        if narrowed.is_overdue:
+            query["overdue"] = "on"
+    if after or before:
+        query["after" if after else "before"] = str(after or before)
+    address = reverse("caseload")
+    return f"{address}?{urlencode(query)}" if query else address
+
+
+def filter_tags(narrowed: Narrowed, names: Mapping[str, str], *, has_choice: bool) -> list[FilterTag]:
+    """One tag for each filter in use; taking one away keeps the others."""
+    if not has_choice:
+        return []
+    tags = []
+    if narrowed.mentor:
+        name = names[str(narrowed.mentor)]
+        tags.append(FilterTag(f"Mentor: {name}", caseload_href(Narrowed(TEAM, None, narrowed.is_overdue))))
+    else:
+        other = TEAM if narrowed.scope == MINE else MINE
+        words = "People I mentor" if narrowed.scope == MINE else "Everybody in the team"
+        tags.append(FilterTag(words, caseload_href(Narrowed(other, None, narrowed.is_overdue))))
+    if narrowed.is_overdue:
+        tags.append(FilterTag("Overdue", caseload_href(Narrowed(narrowed.scope, narrowed.mentor, False))))
+    return tags
+
+
+def _mentors(case: Case) -> str:
+    return f"{case.clinical_mentor}, {case.police_mentor} (police)"

@@ -1,0 +1,169 @@
+"""One patient with what belongs to them, and the search for people among those the user may see."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Upper
+
+from accounts.models import Membership, Team, User
+from accounts.roles import CLINICAL_ROLES, Act, Role
+from accounts.selectors import teams_in_which
+from audit.context import current_context
+from audit.models import LogEntry
+from audit.writing import keyed_digest
+from cases.models import Case, OtherName, Patient, RelatedPerson
+from cases.models.patient import REFERENCE_ALPHABET
+from cases.permissions import visible_patients
+
+MOST_FOUND = 25
+_REFERENCE = re.compile(rf"(?:SC-?)?([{REFERENCE_ALPHABET}]{{6}})", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """People who match; ``has_more`` asks for a narrower search."""
+
+    patients: list[Patient]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mentors:
+    """Who can be the mentors of a case in one team today."""
+
+    team: Team
+    clinical: list[User]
+    police: list[User]
+
+
+def find_patients(user: User, terms: str, date_of_birth: date | None) -> Found:
+    """Search by reference, NHS number, any name or date of birth, among the people the user may see and no others.
+
+    Names are found by their parts, by similar spelling, and by former names and aliases. The trail keeps a keyed
+    digest of the terms; whom they found stands in the entry's subjects.
+    """
+    context = current_context()
+    context.action = LogEntry.Action.SEARCH
+    context.notes["terms"] = keyed_digest(
+        " ".join(filter(None, [terms, date_of_birth and date_of_birth.isoformat()]))
+    )
+    patients = visible_patients(user)
+    if date_of_birth:
+        patients = patients.filter(date_of_birth=date_of_birth)
+    patients = patients.alias(
+        family_capitals=Upper("family_name"),
+        given_capitals=Upper("given_name"),
+        preferred_capitals=Upper("preferred_name"),
+    ).filter(_terms(terms))
+    rows = list(patients.order_by("family_name", "given_name", "id")[: MOST_FOUND + 1])
+    return Found(rows[:MOST_FOUND], len(rows) > MOST_FOUND)
+
+
+def visible_namesakes(
+    user: User, *, nhs_number: str, given_name: str, family_name: str, born: date
+) -> list[Patient]:
+    """Visible patients whom a registration would repeat: same NHS number, or same name and date of birth."""
+    same = Q(given_name__iexact=given_name, family_name__iexact=family_name, date_of_birth=born)
+    if nhs_number:
+        same |= Q(nhs_number=nhs_number)
+    return list(visible_patients(user).filter(same).order_by("family_name", "given_name", "id")[:MOST_FOUND])
+
+
+def names_of(user: User, patient: Patient) -> list[OtherName]:
+    """Former names and aliases, in the order they were recorded."""
+    return list(
+        OtherName.objects.filter(patient=patient, patient__in=visible_patients(user)).order_by(
+            "created_at", "name"
+        )
+    )
+
+
+def related_to(user: User, patient: Patient) -> list[RelatedPerson]:
+    """Next of kin, advocate and GP, as far as recorded."""
+    return list(RelatedPerson.objects.filter(patient=patient, patient__in=visible_patients(user)))
+
+
+def cases_of(user: User, patient: Patient) -> list[Case]:
+    """The patient's cases with team and mentors, the open one first."""
+    return list(
+        Case.objects.filter(patient=patient, patient__in=visible_patients(user))
+        .select_related("team", "clinical_mentor", "police_mentor", "closed_by")
+        .order_by("-closed_on", "-opened_on", "id")  # PostgreSQL puts empty dates first when descending
+    )
+
+
+def open_case_for(user: User, patient: Patient, act: Act) -> Case | None:
+    """The open case of a team in which the user may do this, with team and mentors."""
+    return (
+        Case.objects.filter(
+            patient=patient,
+            patient__in=visible_patients(user, act),
+            team__in=teams_in_which(user, act),
+            closed_on__isnull=True,
+        )
+        .select_related("team", "clinical_mentor", "police_mentor")
+        .order_by("opened_on", "id")
+        .first()
+    )
+
+
+def mentors_of(teams: list[Team]) -> list[Mentors]:
+    """For each team, who holds a mentor's role today, by name."""
+    memberships = list(
+        Membership.objects.current()
+        .filter(team__in=teams, role__in=[*sorted(CLINICAL_ROLES), Role.POLICE_MENTOR])
+        .select_related("user")
+        .order_by("user__last_name", "user__first_name", "user_id")
+    )
+    return [
+        Mentors(
+            team,
+            clinical=_people(memberships, team, is_police=False),
+            police=_people(memberships, team, is_police=True),
+        )
+        for team in teams
+    ]
+
+
+def _people(memberships: list[Membership], team: Team, *, is_police: bool) -> list[User]:
+    found = {
+        m.user_id: m.user
+        for m in memberships
+        if m.team_id == team.pk and (m.role == Role.POLICE_MENTOR) is is_police
+    }
+    return list(found.values())
+
+
+def _terms(terms: str) -> Q:
+    typed = terms.strip()
+    reference = _REFERENCE.fullmatch(typed)
+    digits = re.sub(r"[\s-]", "", typed)
+    found = Q()
+    for word in typed.split():
+        found &= _named(word)
+    if reference:
+        found |= Q(reference=f"SC-{reference.group(1).upper()}")
+    if digits.isascii() and digits.isdigit() and len(digits) == 10:
+        found |= Q(nhs_number=digits)
+    return found
+
+
+def _named(word: str) -> Q:
+    """A part of any name, or a name that is spelt much like it (trigrams; both use the indexes on capitals)."""
+    capitals = word.upper()
+    others = OtherName.objects.alias(capitals=Upper("name")).filter(
+        Q(name__icontains=word) | Q(capitals__trigram_similar=capitals), patient=OuterRef("pk")
+    )
+    return (
+        Q(given_name__icontains=word)
+        | Q(family_name__icontains=word)
+        | Q(preferred_name__icontains=word)
+        | Q(given_capitals__trigram_similar=capitals)
+        | Q(family_capitals__trigram_similar=capitals)
+        | Q(preferred_capitals__trigram_similar=capitals)
+        | Q(Exists(others))
+    )

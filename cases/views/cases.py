@@ -1,0 +1,114 @@
+"""Handing a case over and closing it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+
+from accounts.gate import signed_in_user
+from accounts.models import User
+from accounts.roles import Act
+from cases.forms.patients import CloseCaseForm, HandOverForm
+from cases.models import Case, Patient
+from cases.presenters.patients import identity, mentor_choices, name_with_reference, record_href
+from cases.selectors.patients import mentors_of, open_case_for
+from cases.services.cases import close_case, hand_over
+from cases.views.clashes import save_edit
+from cases.views.drafts import PageDraft
+from cases.views.gate import patient_page
+
+CASE_CLOSE = "case-close"
+
+
+@patient_page(Act.CHANGE_CASE)
+def case_hand_over(request: HttpRequest, patient: Patient) -> HttpResponse:
+    user = signed_in_user(request)
+    case = _open_case(user, patient)
+    mentors = mentors_of([case.team])
+    clinical, police = mentor_choices(mentors)
+
+    def bind(posted: QueryDict) -> HandOverForm:
+        return HandOverForm(posted, clinical=clinical, police=police)
+
+    def save(form: forms.BaseForm) -> Case:
+        people = {person.pk: person for m in mentors for person in [*m.clinical, *m.police]}
+        cleaned = form.cleaned_data
+        return hand_over(
+            by=user,
+            case=case,
+            version=cleaned["version"],
+            clinical_mentor=people[cleaned["clinical_mentor"]],
+            police_mentor=people[cleaned["police_mentor"]],
+        )
+
+    form: forms.BaseForm = HandOverForm(
+        clinical=clinical,
+        police=police,
+        initial={
+            "clinical_mentor": str(case.clinical_mentor_id),
+            "police_mentor": str(case.police_mentor_id),
+            "version": case.version,
+        },
+    )
+    if request.method == "POST":
+        edited = save_edit(request, patient, saved=form, bind=bind, save=save, title="Mentors")
+        if edited.is_saved:
+            messages.success(request, f"The mentors of {name_with_reference(patient)} are changed.")
+            return redirect(record_href(patient))
+        if edited.page is not None:
+            return edited.page
+        form = edited.form
+    return render(request, "cases/case_hand_over.jinja", _context(patient, form))
+
+
+@patient_page(Act.CHANGE_CASE)
+def case_close(request: HttpRequest, patient: Patient) -> HttpResponse:
+    user = signed_in_user(request)
+    case = _open_case(user, patient)
+    draft = PageDraft(request, patient, CASE_CLOSE)
+
+    def save(form: forms.BaseForm) -> Case:
+        cleaned = form.cleaned_data
+        return close_case(
+            by=user,
+            case=case,
+            version=cleaned["version"],
+            next_service=cleaned["next_service"],
+            step_down_note=cleaned["step_down_note"],
+        )
+
+    form: forms.BaseForm = CloseCaseForm(initial={"version": case.version})
+    if request.method == "POST":
+        if draft.is_wanted:
+            form = CloseCaseForm(request.POST)
+            if kept := draft.keep(form):
+                return kept
+        else:
+            edited = save_edit(
+                request, patient, saved=form, bind=CloseCaseForm, save=save, title="Close the case"
+            )
+            if edited.is_saved:
+                draft.finish()
+                messages.success(request, f"The case of {name_with_reference(patient)} is closed.")
+                return redirect(record_href(patient))
+            if edited.page is not None:
+                return edited.page
+            form = edited.form
+    else:
+        draft.fill(form)
+    return render(request, "cases/case_close.jinja", _context(patient, form) | {"draft": draft})
+
+
+def _open_case(user: User, patient: Patient) -> Case:
+    case = open_case_for(user, patient, Act.CHANGE_CASE)
+    if case is None:
+        raise Http404
+    return case
+
+
+def _context(patient: Patient, form: forms.BaseForm) -> dict[str, Any]:
+    return {"identity": identity(patient), "record_href": record_href(patient), "form": form}
