@@ -20,7 +20,6 @@ from cases.models import (
     ContactClinicalNote,
     ContactParticipant,
     ContactReview,
-    ContactStrikeOut,
     Patient,
     Visit,
 )
@@ -106,7 +105,10 @@ def readable_contacts(user: User, patient: Patient) -> GuardedQuerySet[Contact]:
         Contact.objects.filter(patient=patient, patient__in=visible_patients(user))
         .defer("account", "observation", "opinion")
         .annotate(
-            **{f"shown_{name}": _text(name, mine_or_standing) for name in ("account", "observation", "opinion")}
+            **{
+                f"shown_{name}": _text(name, mine_or_standing)
+                for name in ("account", "observation", "opinion")
+            }
         )
         .select_related(
             "created_by",
@@ -174,6 +176,15 @@ def own_clinical_text(user: User, contact: Contact) -> str:
     return note.text if note else ""
 
 
+def sent_contact(user: User, submission_key: object) -> bool:
+    """Whether this page's contact has been saved; an unreadable key belongs to none."""
+    try:
+        key = uuid.UUID(str(submission_key))
+    except ValueError:
+        return False
+    return Contact.objects.filter(created_by=user, submission_key=key).exists()
+
+
 def contacts_to_sign(user: User) -> GuardedQuerySet[Contact]:
     """The user's own contacts that wait for their signature, oldest first, with patient and visit, without text."""
     waiting = (
@@ -192,7 +203,7 @@ def contacts_to_sign(user: User) -> GuardedQuerySet[Contact]:
 
 def open_reviews(user: User) -> GuardedQuerySet[ContactReview]:
     """Reviews of police presence that wait in the user's teams, oldest first, with patient, case and participants."""
-    return (  # type: ignore[no-any-return]
+    return (
         ContactReview.objects.filter(
             closed_at__isnull=True,
             contact__case__team__in=teams_in_which(user, Act.REVIEW_CONTACT),
@@ -285,12 +296,12 @@ def _text(name: str, readable: Q) -> F | models.Case:
 def _standing(
     notes: models.QuerySet[ContactClinicalNote], user: User, *, is_lead: bool
 ) -> models.QuerySet[ContactClinicalNote]:
-    return notes if is_lead else notes.filter(Q(contact__strike_out__isnull=True) | Q(contact__created_by=user))
+    return (
+        notes if is_lead else notes.filter(Q(contact__strike_out__isnull=True) | Q(contact__created_by=user))
+    )
 
 
-def _readable_addenda(
-    user: User, *, is_clinical: bool, is_lead: bool
-) -> models.QuerySet[ContactAddendum]:
+def _readable_addenda(user: User, *, is_clinical: bool, is_lead: bool) -> models.QuerySet[ContactAddendum]:
     addenda = ContactAddendum.objects.select_related("created_by").order_by("created_at", "pk")
     if not is_clinical:
         addenda = addenda.filter(is_clinical_only=False)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import Membership, Team, User
 from accounts.roles import Act, Role, roles_that_may
 from accounts.selectors import teams_in_which
-from cases.models import Case, Patient, Visit, VisitOutcome, VisitParticipant
+from cases.models import Case, Contact, Patient, Visit, VisitOutcome, VisitParticipant
 from cases.permissions import visible_patients
 from core.models import GuardedQuerySet
 
@@ -28,9 +28,7 @@ class Colleague:
     is_police: bool
 
 
-def working_case(
-    user: User, patient: Patient | uuid.UUID, act: Act = Act.LOG_CONTACT
-) -> Case | None:
+def working_case(user: User, patient: Patient | uuid.UUID, act: Act = Act.LOG_CONTACT) -> Case | None:
     """The open case under which the user may do this for the patient now, with its team."""
     return (
         Case.objects.filter(
@@ -63,6 +61,15 @@ def colleagues(team: Team) -> list[Colleague]:
         is_police = membership.role == Role.POLICE_MENTOR or (before is not None and before.is_police)
         found[membership.user_id] = Colleague(membership.user, is_police)
     return list(found.values())
+
+
+def people_of_contact(members: list[Colleague], contact: Contact) -> list[Colleague]:
+    """The team today, and those who were at this contact and have left since."""
+    here = {member.user.pk for member in members}
+    gone = [
+        Colleague(row.user, row.is_police) for row in contact.participants.all() if row.user_id not in here
+    ]
+    return members + gone
 
 
 def visits_of(user: User, patient: Patient) -> GuardedQuerySet[Visit]:

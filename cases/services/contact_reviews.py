@@ -99,7 +99,10 @@ def reviewers(contact: Contact) -> Reviewers:
     by_role = _holders(contact.case.team)
     for role, words in (
         (Role.CLINICAL_LEAD, ""),
-        (Role.DEPUTY_LEAD, "It comes to the deputy because every clinical lead wrote this contact or took part in it."),
+        (
+            Role.DEPUTY_LEAD,
+            "It comes to the deputy because every clinical lead wrote this contact or took part in it.",
+        ),
     ):
         free = [user for user in by_role.get(role, []) if user.pk not in involved]
         if free:

@@ -43,7 +43,9 @@ def plan_visit(*, by: User, patient: Patient, plan: VisitPlan) -> Visit:
     case = required_case(by, Act.PLAN_VISIT, patient)
     taking_part = _checked(case.team, plan)
     with transaction.atomic():
-        visit = Visit.objects.create(patient=patient, case=case, **_columns(plan, taking_part), **authorship(by))
+        visit = Visit.objects.create(
+            patient=patient, case=case, **_columns(plan, taking_part), **authorship(by)
+        )
         _add_participants(visit, taking_part, by)
         _announce(visit, taking_part)
     return visit
@@ -138,7 +140,9 @@ def _checked(team: Team, plan: VisitPlan, *, is_new_day: bool = True) -> list[Co
         raise DomainError("Choose what the visit is for.", field="purpose")
     today, _ = day_bounds(timezone.localdate())
     if is_new_day and plan.planned_for < today:
-        raise DomainError("A visit is planned for today or later. To record the past, log a contact.", field="planned_on")
+        raise DomainError(
+            "A visit is planned for today or later. To record the past, log a contact.", field="planned_on"
+        )
     taking_part = members_named(team, plan.participants)
     if not taking_part:
         raise DomainError("Choose at least one person who takes part.", field="participants")
@@ -173,7 +177,9 @@ def _waiting_visit(key: uuid.UUID) -> Visit:
     visit = Visit.objects.select_for_update(of=("self",)).select_related("outcome").get(pk=key)
     outcome = outcome_of(visit)
     if outcome is not None:
-        raise DomainError(f"The outcome of this visit is recorded already: {outcome.get_kind_display().lower()}.")
+        raise DomainError(
+            f"The outcome of this visit is recorded already: {outcome.get_kind_display().lower()}."
+        )
     return visit
 
 
