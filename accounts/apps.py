@@ -18,8 +18,9 @@ class AccountsConfig(AppConfig):
             Team,
             User,
         )
+        from accounts.officers import find_officer
         from accounts.selectors import main_standing
-        from audit.providers import register_standing_finder
+        from audit.providers import register_officer_finder, register_standing_finder
         from audit.tracking import track
 
         track(User, clear=["username"])
@@ -31,3 +32,4 @@ class AccountsConfig(AppConfig):
         track(SecondFactorReset)
         track(Authenticator)
         register_standing_finder(main_standing)
+        register_officer_finder(find_officer)

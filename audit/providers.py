@@ -1,6 +1,5 @@
-"""What the trail must ask of the apps above it: who somebody is to a patient, and which patient a key means.
-
-Domain apps register one function each in AppConfig.ready; audit itself knows no domain model.
+"""What the trail must ask of the apps above it: who somebody is to a patient, which patient a key means, and what an
+information governance officer may read. Domain apps register in AppConfig.ready; audit itself knows no domain model.
 """
 
 from __future__ import annotations
@@ -8,7 +7,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import date
+from typing import Any, Protocol
+
+from django.db.models import QuerySet
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,60 @@ class Relationship:
         return self.only_kinds is None or set(kinds) <= self.only_kinds
 
 
+@dataclass(frozen=True, slots=True)
+class Officer:
+    """What somebody may do with the trail: of which organisations' staff, by name, and who those are.
+
+    ``workers`` is a query of users that nobody has run yet; the trail uses it as a part of its own statements.
+    """
+
+    user: Any
+    may_read: bool
+    may_export: bool
+    organisations: tuple[str, ...]
+    workers: QuerySet[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonUnderReview:
+    """A patient whose trail an officer may read; the name is shown on that patient's page alone."""
+
+    key: uuid.UUID
+    name: str
+    relationship: Relationship
+
+    @property
+    def reference(self) -> str:
+        return self.relationship.reference
+
+
+@dataclass(frozen=True, slots=True)
+class Identifiers:
+    """What a complaint brings along: one of a reference, an NHS number, or a full name with a date of birth."""
+
+    reference: str = ""
+    nhs_number: str = ""
+    full_name: str = ""
+    date_of_birth: date | None = None
+
+
+class PeopleUnderReview(Protocol):
+    """The patients whose trail an officer may read, found and named by the app that keeps them."""
+
+    def keys(self, user: Any) -> QuerySet[Any, Any]:
+        """A query of their keys that nobody has run yet."""
+
+    def named(self, user: Any, key: uuid.UUID) -> PersonUnderReview | None:
+        """One of them, or None for anybody else. One statement."""
+
+    def matching(self, user: Any, identifiers: Identifiers) -> list[PersonUnderReview]:
+        """Those who match exactly; the same person may be known to several teams."""
+
+
 ExplainAccess = Callable[[Any, Collection[uuid.UUID]], Mapping[uuid.UUID, Relationship]]
 FindReferences = Callable[[Collection[uuid.UUID]], Mapping[uuid.UUID, str]]
 FindStanding = Callable[[Any], Standing]
+FindOfficer = Callable[[Any], Officer]
 
 
 @dataclass(slots=True)
@@ -48,6 +101,8 @@ class _Providers:
     explain_access: ExplainAccess | None = None
     find_references: FindReferences | None = None
     find_standing: FindStanding | None = None
+    find_officer: FindOfficer | None = None
+    people_under_review: PeopleUnderReview | None = None
 
 
 _providers = _Providers()
@@ -68,6 +123,15 @@ def register_standing_finder(function: FindStanding) -> None:
     _providers.find_standing = function
 
 
+def register_officer_finder(function: FindOfficer) -> None:
+    """``function(user)`` says what the user may do with the trail; it answers for everybody, with False for most."""
+    _providers.find_officer = function
+
+
+def register_people_under_review(people: PeopleUnderReview) -> None:
+    _providers.people_under_review = people
+
+
 def explain_access(user: Any, patients: Collection[uuid.UUID]) -> Mapping[uuid.UUID, Relationship]:
     if not patients or _providers.explain_access is None:
         return {}
@@ -84,3 +148,17 @@ def find_standing(user: Any) -> Standing:
     if user is None or _providers.find_standing is None:
         return Standing()
     return _providers.find_standing(user)
+
+
+def find_officer(user: Any) -> Officer:
+    """Raises: LookupError where no app has registered, so that nobody reads the trail by omission."""
+    if _providers.find_officer is None:
+        raise LookupError("Nobody can tell who may read the trail.")
+    return _providers.find_officer(user)
+
+
+def people_under_review() -> PeopleUnderReview:
+    """Raises: LookupError where no app has registered."""
+    if _providers.people_under_review is None:
+        raise LookupError("Nobody can tell whose trail may be read.")
+    return _providers.people_under_review

@@ -8,12 +8,18 @@ class CasesConfig(AppConfig):
     def ready(self) -> None:
         from django.apps import apps
 
-        from audit.providers import register_access_explainer, register_reference_finder
+        from audit.providers import (
+            register_access_explainer,
+            register_people_under_review,
+            register_reference_finder,
+        )
         from audit.tracking import track
         from cases.models import Patient
         from cases.permissions import explain_access, find_references
+        from cases.review import PatientsUnderReview
 
         for model in apps.get_app_config("cases").get_models():
             track(model, clear=["reference"] if model is Patient else [])
         register_access_explainer(explain_access)
         register_reference_finder(find_references)
+        register_people_under_review(PatientsUnderReview())
