@@ -16,6 +16,7 @@ class CasesConfig(AppConfig):
         from audit.tracking import track
         from cases.models import Patient
         from cases.permissions import explain_access, find_references
+        from cases.presenters.contacts import register_contact_drafts
         from cases.review import PatientsUnderReview
 
         for model in apps.get_app_config("cases").get_models():
@@ -23,3 +24,4 @@ class CasesConfig(AppConfig):
         register_access_explainer(explain_access)
         register_reference_finder(find_references)
         register_people_under_review(PatientsUnderReview())
+        register_contact_drafts()

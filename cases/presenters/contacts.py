@@ -9,7 +9,8 @@ from datetime import datetime
 from django.urls import reverse
 
 from accounts.models import User
-from cases.models import Contact, ContactReview
+from cases.drafted_forms import Address, register_drafted_form
+from cases.models import Contact, ContactReview, Draft
 from cases.models.contact import Answer
 from cases.presenters.patients import name_with_reference
 from cases.presenters.visits import Tag, named_people, purpose_words
@@ -252,3 +253,19 @@ def _answer(value: str) -> str:
 
 def _yes_no(value: bool | None) -> str:
     return {True: "Yes", False: "No", None: ""}[value]
+
+
+def register_contact_drafts() -> None:
+    """Name the forms of the contact log on the page of unfinished ones; called from AppConfig.ready."""
+    register_drafted_form("contact-log", title="Log a contact", address=_log_again)
+    register_drafted_form("contact-change", title="Change a contact", address=_contact_again("contact_change"))
+    register_drafted_form("contact-addendum", title="Addendum", address=_contact_again("contact_addendum"))
+
+
+def _log_again(draft: Draft) -> str:
+    href = reverse("cases:contact_log", args=[draft.patient_id])
+    return f"{href}?visit={draft.about}" if draft.about else href
+
+
+def _contact_again(name: str) -> Address:
+    return lambda draft: reverse(f"cases:{name}", args=[draft.patient_id, draft.about])
