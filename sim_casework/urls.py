@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/", include("accounts.sign_in_urls")),
     path("", include("accounts.urls")),
     path("", include("reminders.urls")),
+    path("", include("cases.urls")),
     path("", include("crisis_plans.urls")),
 ]
 
