@@ -121,8 +121,8 @@ def wait_for(condition: Callable[[], bool], seconds: float, pause: float = 0.02)
 
 def wait_until_ready(child: Child, is_ready: Callable[[], bool], seconds: float = 60) -> None:
     """Wait for a service just started; say why if it ends or stays silent instead."""
-    wait_for(lambda: not child.is_running() or is_ready(), seconds)
-    if not child.is_running() or not is_ready():
+    has_settled = wait_for(lambda: not child.is_running() or is_ready(), seconds)
+    if not has_settled or not child.is_running():
         raise StackRefusedError(
             f"{child.plan.name} did not start. The end of {child.plan.log}:\n{child.last_lines()}"
         )

@@ -11,7 +11,7 @@ from sim_casework.devstack.paths import REPOSITORY, StackPaths
 
 SETTINGS = "sim_casework.settings.demo"
 # The caller's own database and broker are no business of the demo's.
-NOT_PASSED_ON = ("DATABASE_", "BROKER_", "PG")
+NOT_PASSED_ON = ("DATABASE_", "BROKER_", "PG", "GUNICORN_")
 WEB_PROCESSES = 2
 LOGGED = ("--loglevel", "INFO")
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -26,8 +27,10 @@ class Command(BaseCommand):
         sys.exit(supervisor.run())
 
     def _say(self, words: str) -> None:
-        self.stdout.write(words)
-        self.stdout.flush()
+        # Whoever listened may have gone (a closed terminal, a pipe); what runs must still be stopped in order.
+        with suppress(OSError):
+            self.stdout.write(words)
+            self.stdout.flush()
 
 
 def _port() -> int:
