@@ -8,8 +8,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from allauth.account.authentication import get_authentication_records
-from allauth.mfa.models import Authenticator
-from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY, logout
 from django.contrib.auth.models import AnonymousUser
@@ -22,6 +20,7 @@ from django.utils import timezone
 from accounts import session_clock
 from accounts.models import User
 from accounts.services.held_submissions import forget_used, hold
+from accounts.services.second_factors import has_second_factor
 from audit.context import access_context
 from audit.middleware import trusted_address
 from audit.models import LogEntry
@@ -33,7 +32,6 @@ logger = logging.getLogger(__name__)
 SET_UP_ROUTES = frozenset(
     {"mfa_activate_totp", "mfa_add_webauthn", "account_reauthenticate", "account_logout"}
 )
-MAIN_FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 
 
 class SessionLimitsMiddleware:
@@ -127,11 +125,11 @@ class SecondFactorMiddleware:
         self, request: HttpRequest, view: Any, args: Any, kwargs: dict[str, Any]
     ) -> HttpResponse | None:
         user = request.user
-        if not user.is_authenticated or not getattr(view, "login_required", True):
+        if not isinstance(user, User) or not getattr(view, "login_required", True):
             return None
         if gave_second_factor(request):
             return None
-        if is_mfa_enabled(user, types=MAIN_FACTORS):
+        if has_second_factor(user):
             logout(request)
             return _refuse(request, redirect_to_login(request.get_full_path()))
         if request.resolver_match and request.resolver_match.view_name in SET_UP_ROUTES:

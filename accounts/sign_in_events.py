@@ -11,6 +11,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from accounts import session_clock
+from accounts.services.sessions import delete_stale_sessions
 from audit.context import PendingEntry, current_context
 from audit.models import LogEntry
 from audit.writing import keyed_digest
@@ -18,7 +19,8 @@ from audit.writing import keyed_digest
 
 @receiver(user_logged_in, dispatch_uid="accounts.start_clock")
 def start_clock(sender: Any, request: HttpRequest, **kwargs: object) -> None:
-    session_clock.start(request.session, device=request.headers.get("User-Agent", ""))
+    session_clock.start(request.session, device=request.META.get("HTTP_USER_AGENT", ""))
+    delete_stale_sessions()
 
 
 @receiver(signals.authenticator_added, dispatch_uid="accounts.second_factor_added")

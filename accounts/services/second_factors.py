@@ -38,6 +38,13 @@ def current_code(user: User) -> str:
     return str(format_hotp_value(hotp_value(secret, int(time.time()) // TOTP_PERIOD_SECONDS)))
 
 
+def has_second_factor(user: User) -> bool:
+    """Whether the account has an authenticator app or a passkey; recovery codes alone do not count."""
+    return bool(
+        Authenticator.objects.filter(user=user).exclude(type=Authenticator.Type.RECOVERY_CODES).exists()
+    )
+
+
 def open_reset_of(user: User) -> SecondFactorReset | None:
     return (
         SecondFactorReset.objects.filter(user=user, confirmed_at__isnull=True, refused_at__isnull=True)

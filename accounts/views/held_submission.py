@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from accounts.gate import signed_in_user
+from accounts.presenters import present_kept_fields
 from accounts.services.held_submissions import discard_held, newest_held
 
 
@@ -22,4 +23,6 @@ def held_submission(request: HttpRequest) -> HttpResponse:
             discard_held(by=user, key=int(key))
             messages.success(request, "The text was deleted.")
         return HttpResponseRedirect(reverse("accounts:held_submission"))
-    return render(request, "accounts/held_submission.jinja", {"held": newest_held(user)})
+    held = newest_held(user)
+    context = {"held": held, "fields": present_kept_fields(held.fields) if held else []}
+    return render(request, "accounts/held_submission.jinja", context)

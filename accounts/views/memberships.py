@@ -1,0 +1,92 @@
+"""Roles and registrations of one person, given and ended by an administrator."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from accounts.directory import person_to_give_role, registrations_of, roles_within_reach
+from accounts.forms import RegistrationForm, RenewalForm, RoleForm
+from accounts.gate import role_page, signed_in_user
+from accounts.models import Membership, ProfessionalRegistration
+from accounts.presenters import role_words
+from accounts.roles import Act
+from accounts.services.people import add_membership, end_membership
+from accounts.services.registrations import add_registration, renew_registration
+from accounts.views.people import the_person
+from core.errors import DomainError
+from core.submission import try_service
+
+
+@require_http_methods(["GET", "POST"])
+@role_page(Act.MANAGE_PEOPLE)
+def membership_add(request: HttpRequest, user_id: int) -> HttpResponse:
+    by = signed_in_user(request)
+    person = person_to_give_role(by, user_id)
+    if person is None:
+        raise Http404
+    form = RoleForm(request.POST or None, by=by)
+    if request.method == "POST" and form.is_valid():
+        given = try_service(form, lambda: add_membership(by=by, user=person, **form.cleaned_data))
+        if given is not None:
+            messages.success(request, f"{person}: {role_words(given)}.")
+            return redirect("accounts:person", person.pk)
+    return render(request, "accounts/membership_add.jinja", {"form": form, "person": person})
+
+
+@require_http_methods(["GET", "POST"])
+@role_page(Act.MANAGE_PEOPLE)
+def membership_end(request: HttpRequest, user_id: int, membership_id: int) -> HttpResponse:
+    by = signed_in_user(request)
+    person = the_person(request, user_id)
+    membership: Membership | None = roles_within_reach(by, person).filter(pk=membership_id).first()
+    if membership is None:
+        raise Http404
+    if request.method == "POST":
+        try:
+            end_membership(by=by, membership=membership)
+        except DomainError as error:
+            messages.error(request, error.message)
+        else:
+            messages.success(request, f"The role was ended: {role_words(membership)}.")
+        return redirect("accounts:person", person.pk)
+    context = {"person": person, "role": role_words(membership)}
+    return render(request, "accounts/membership_end.jinja", context)
+
+
+@require_http_methods(["GET", "POST"])
+@role_page(Act.MANAGE_PEOPLE)
+def registration_add(request: HttpRequest, user_id: int) -> HttpResponse:
+    by = signed_in_user(request)
+    person = the_person(request, user_id)
+    form = RegistrationForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        added = try_service(form, lambda: add_registration(by=by, user=person, **form.cleaned_data))
+        if added is not None:
+            messages.success(request, f"The registration of {person} was recorded.")
+            return redirect("accounts:person", person.pk)
+    return render(request, "accounts/registration_add.jinja", {"form": form, "person": person})
+
+
+@require_http_methods(["GET", "POST"])
+@role_page(Act.MANAGE_PEOPLE)
+def registration_renew(request: HttpRequest, user_id: int, registration_id: int) -> HttpResponse:
+    by = signed_in_user(request)
+    person = the_person(request, user_id)
+    found: ProfessionalRegistration | None = registrations_of(person).filter(pk=registration_id).first()
+    if found is None:
+        raise Http404
+    registration = found
+    form = RenewalForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        valid_until = form.cleaned_data["valid_until"]
+        try_service(
+            form, lambda: renew_registration(by=by, registration=registration, valid_until=valid_until)
+        )
+        if not form.errors:
+            messages.success(request, f"The registration of {person} was renewed.")
+            return redirect("accounts:person", person.pk)
+    context = {"form": form, "person": person, "registration": registration}
+    return render(request, "accounts/registration_renew.jinja", context)

@@ -1,0 +1,141 @@
+"""The people an administrator looks after: list, one person, inviting, leaving. Nothing about patients."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.directory import (
+    PAGE,
+    open_invitation_of,
+    people_looked_after,
+    person_looked_after,
+    person_to_add,
+    registrations_of,
+    resets_to_confirm,
+    roles_within_reach,
+)
+from accounts.forms import ExistingPersonForm, InvitationForm
+from accounts.gate import role_page, signed_in_user
+from accounts.models import User
+from accounts.permissions import manages_account
+from accounts.presenters import account_facts, present_people, present_registrations, present_roles
+from accounts.roles import Act
+from accounts.services.invitations import invite_person, resend_invitation
+from accounts.services.leaving import end_person
+from accounts.services.second_factors import has_second_factor, open_reset_of
+from core.errors import DomainError
+from core.submission import try_service
+
+
+def the_person(request: HttpRequest, user_id: int) -> User:
+    """Raises: Http404 for somebody the user does not look after."""
+    person = person_looked_after(signed_in_user(request), user_id)
+    if person is None:
+        raise Http404
+    return person
+
+
+@require_GET
+@role_page(Act.MANAGE_PEOPLE)
+def people(request: HttpRequest) -> HttpResponse:
+    """Everybody in the user's teams and organisations; ?left=yes for those who have gone."""
+    by = signed_in_user(request)
+    has_left = request.GET.get("left") == "yes"
+    page = _page_number(request.GET.get("page", ""))
+    start = (page - 1) * PAGE
+    found = list(people_looked_after(by, has_left=has_left)[start : start + PAGE + 1])
+    left = "left=yes&" if has_left else ""
+    context = {
+        "people": present_people(found[:PAGE]),
+        "has_left": has_left,
+        "earlier_href": f"?{left}page={page - 1}" if page > 1 else "",
+        "later_href": f"?{left}page={page + 1}" if len(found) > PAGE else "",
+        "resets": list(resets_to_confirm(by)),
+    }
+    return render(request, "accounts/people.jinja", context)
+
+
+def _page_number(typed: str) -> int:
+    return min(int(typed), 10_000) if typed.isascii() and typed.isdecimal() and int(typed) > 0 else 1
+
+
+@require_GET
+@role_page(Act.MANAGE_PEOPLE)
+def person(request: HttpRequest, user_id: int) -> HttpResponse:
+    by = signed_in_user(request)
+    found = the_person(request, user_id)
+    is_self = found.pk == by.pk
+    may_change = found.is_active and not is_self
+    reset = open_reset_of(found)
+    context = {
+        "person": found,
+        "is_self": is_self,
+        "may_change": may_change,
+        "may_close": may_change and manages_account(by, found),
+        "facts": account_facts(found, open_invitation_of(found)),
+        "is_invited": found.is_active and not found.has_usable_password(),
+        "roles": present_roles(roles_within_reach(by, found), may_change=may_change),
+        "registrations": present_registrations(registrations_of(found), may_change=may_change),
+        "has_second_factor": has_second_factor(found),
+        "reset": reset,
+        "asked_by_self": reset is not None and reset.requested_by_id == by.pk,
+    }
+    return render(request, "accounts/person.jinja", context)
+
+
+@require_http_methods(["GET", "POST"])
+@role_page(Act.MANAGE_PEOPLE)
+def person_invite(request: HttpRequest) -> HttpResponse:
+    by = signed_in_user(request)
+    form = InvitationForm(request.POST or None, by=by)
+    if request.method == "POST" and form.is_valid():
+        invited = try_service(form, lambda: invite_person(by=by, **form.cleaned_data))
+        if invited is not None:
+            messages.success(request, f"{invited} was invited. The link in the e-mail works for 7 days.")
+            return redirect("accounts:person", invited.pk)
+    return render(request, "accounts/person_invite.jinja", {"form": form})
+
+
+@require_http_methods(["GET", "POST"])
+@role_page(Act.MANAGE_PEOPLE)
+def person_find(request: HttpRequest) -> HttpResponse:
+    """Somebody who has an account already, to give them a role in a team of one's own."""
+    by = signed_in_user(request)
+    form = ExistingPersonForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        found = person_to_add(by, form.cleaned_data["name"])
+        if found is not None:
+            return redirect("accounts:membership_add", found.pk)
+        form.add_error("name", "Nobody in your teams' organisations signs in with this name")
+    return render(request, "accounts/person_find.jinja", {"form": form})
+
+
+@require_POST
+@role_page(Act.MANAGE_PEOPLE)
+def invitation_resend(request: HttpRequest, user_id: int) -> HttpResponse:
+    found = the_person(request, user_id)
+    try:
+        resend_invitation(by=signed_in_user(request), user=found)
+    except DomainError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, f"A new link was sent to {found.email}. The old one no longer works.")
+    return redirect("accounts:person", found.pk)
+
+
+@require_http_methods(["GET", "POST"])
+@role_page(Act.MANAGE_PEOPLE)
+def person_leave(request: HttpRequest, user_id: int) -> HttpResponse:
+    found = the_person(request, user_id)
+    if request.method == "POST":
+        try:
+            end_person(by=signed_in_user(request), user=found)
+        except DomainError as error:
+            messages.error(request, error.message)
+        else:
+            messages.success(request, f"The account of {found} is closed.")
+        return redirect("accounts:person", found.pk)
+    return render(request, "accounts/person_leave.jinja", {"person": found})

@@ -1,0 +1,46 @@
+"""One's own page: roles, registration, second factors, and where one is signed in."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.directory import own_roles, registrations_of
+from accounts.gate import signed_in_user
+from accounts.presenters import present_registrations, present_roles, present_sessions
+from accounts.services.sessions import end_other_sessions, end_session_called, open_sessions
+from core.errors import DomainError
+from core.formatting import counted
+
+
+@require_GET
+def profile(request: HttpRequest) -> HttpResponse:
+    user = signed_in_user(request)
+    context = {
+        "person": user,
+        "roles": present_roles(own_roles(user), may_change=False),
+        "registrations": present_registrations(registrations_of(user), may_change=False),
+        "sessions": present_sessions(open_sessions(user, this_key=request.session.session_key)),
+    }
+    return render(request, "accounts/profile.jinja", context)
+
+
+@require_POST
+def session_end(request: HttpRequest) -> HttpResponse:
+    """End the one session that the form names."""
+    try:
+        end_session_called(by=signed_in_user(request), reference=request.POST.get("session", ""))
+    except DomainError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, "That session was ended.")
+    return redirect("accounts:profile")
+
+
+@require_POST
+def sessions_end_others(request: HttpRequest) -> HttpResponse:
+    number = end_other_sessions(by=signed_in_user(request), this_key=request.session.session_key)
+    messages.success(request, f"{counted(number, 'other session')} ended.")
+    return redirect("accounts:profile")
