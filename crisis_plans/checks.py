@@ -15,7 +15,7 @@ def review_limit_is_only_lowered(
     app_configs: Sequence[Any] | None = None, **kwargs: object
 ) -> list[CheckMessage]:
     """S01: ``PLAN_REVIEW_MAX_MONTHS`` is a whole number from 1 to 6."""
-    months = settings.PLAN_REVIEW_MAX_MONTHS
+    months: object = settings.PLAN_REVIEW_MAX_MONTHS
     if isinstance(months, int) and 1 <= months <= LONGEST_REVIEW_MONTHS:
         return []
     return [

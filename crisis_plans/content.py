@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
 from core.formatting import day
-from crisis_plans.models import Involvement, PlanVersion, Service
+from crisis_plans.models import Involvement, PlanServicePart, PlanVersion, Service
 from crisis_plans.wording import NOT_THEIR_WORDS, OWN_WORDS
 
 
@@ -74,10 +74,10 @@ def content_of(version: PlanVersion) -> PlanContent:
     )
 
 
-def in_service_order(parts: object) -> list[object]:
+def in_service_order(parts: Iterable[PlanServicePart]) -> list[PlanServicePart]:
     """Service parts as the choices are ordered, whatever order they were written in."""
     order = {service: place for place, service in enumerate(Service.values)}
-    return sorted(parts, key=lambda part: order[part.service])  # type: ignore[call-overload,no-any-return]
+    return sorted(parts, key=lambda part: order[part.service])
 
 
 @dataclass(frozen=True, slots=True)

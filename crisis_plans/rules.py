@@ -19,6 +19,10 @@ from crisis_plans.checks import LONGEST_REVIEW_MONTHS
 from crisis_plans.content import PlanContent
 from crisis_plans.models import Involvement
 
+# A plan is read in thirty seconds.
+MOST_ACTIONS = 30
+MOST_CALLS = 12
+
 
 @dataclass(frozen=True, slots=True)
 class Gap:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection
 from datetime import date
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Prefetch, Subquery
 
@@ -29,7 +30,7 @@ Kind = PlanSignOff.Kind
 def versions(user: User, patient: Patient | uuid.UUID) -> GuardedQuerySet[PlanVersion]:
     """All versions of the patient's plan, newest first, with their sign-offs; none where the user may not look."""
     key = patient.pk if isinstance(patient, Patient) else patient
-    return (  # type: ignore[no-any-return]
+    return (
         PlanVersion.objects.filter(patient__in=visible_patients(user).filter(pk=key))
         .prefetch_related(Prefetch("sign_offs", PlanSignOff.objects.order_by("sequence")))
         .order_by("-number")
@@ -38,12 +39,13 @@ def versions(user: User, patient: Patient | uuid.UUID) -> GuardedQuerySet[PlanVe
 
 def whole_versions(user: User, patient: Patient | uuid.UUID) -> GuardedQuerySet[PlanVersion]:
     """The same with everything a page about one version shows."""
-    return versions(user, patient).prefetch_related(
+    parts: list[Any] = [
         Prefetch("actions", PlanAction.objects.order_by("position")),
         Prefetch("calls", PlanCall.objects.order_by("position")),
         Prefetch("service_parts", PlanServicePart.objects.order_by("created_at")),
         Prefetch("authors", PlanAuthor.objects.select_related("user").order_by("created_at")),
-    )
+    ]
+    return versions(user, patient).prefetch_related(*parts)
 
 
 def version_of(user: User, patient: Patient | uuid.UUID, number: int) -> PlanVersion | None:
@@ -76,12 +78,13 @@ def next_reviews(patient_keys: Collection[uuid.UUID]) -> dict[uuid.UUID, date]:
     One statement, without the plans' text; it stands in the entry as a query.
     """
     approved = (
-        PlanVersion.objects.filter(_has(Kind.APPROVED), patient__in=patient_keys, review_on__isnull=False)
+        PlanVersion.objects.filter(_has(Kind.APPROVED), patient__in=patient_keys)
         .order_by("patient_id", "-number")
         .distinct("patient_id")
     )
     with recorded_query("review dates of the plans of listed patients"):
-        return dict(approved.values_list("patient_id", "review_on"))
+        rows = list(approved.values_list("patient_id", "review_on"))
+    return {patient: review_on for patient, review_on in rows if review_on is not None}
 
 
 def plans_awaiting_approval(user: User) -> GuardedQuerySet[PlanVersion]:
@@ -91,7 +94,7 @@ def plans_awaiting_approval(user: User) -> GuardedQuerySet[PlanVersion]:
     """
     last = PlanSignOff.objects.filter(version=OuterRef("pk")).order_by("-sequence")
     written = PlanAuthor.objects.filter(version=OuterRef("pk"), user=user)
-    return (  # type: ignore[no-any-return]
+    waiting: Any = (
         PlanVersion.objects.filter(
             ~Exists(written), is_open=True, patient__in=visible_patients(user, Act.APPROVE_PLAN)
         )
@@ -103,6 +106,8 @@ def plans_awaiting_approval(user: User) -> GuardedQuerySet[PlanVersion]:
         .prefetch_related(Prefetch("sign_offs", PlanSignOff.objects.order_by("sequence")))
         .order_by("last_at", "pk")
     )
+    found: GuardedQuerySet[PlanVersion] = waiting
+    return found
 
 
 def _has(kind: str) -> Exists:

@@ -22,6 +22,7 @@ from jinja2 import (
 )
 
 from core import form_rendering, formatting
+from crisis_plans.wording import EMERGENCY_TEXT
 
 
 class CaseworkEnvironment(Environment):
@@ -100,6 +101,7 @@ def _globals() -> dict[str, Any]:
         "version": version,
         "service_name": settings.SERVICE_NAME,
         "operator_name": settings.OPERATOR_NAME,
+        "plan_emergency_text": EMERGENCY_TEXT,
         "is_demo": settings.DEMO,
         "session_warning_seconds": settings.SESSION_WARNING_SECONDS,
         "counted": formatting.counted,

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from accounts.models import User
 from accounts.roles import Act
-from cases.models import Patient, PatientItem
+from cases.models import Patient
 from cases.services.authorship import authorship, require
 from core import due
 from core.errors import DomainError, NotAllowed, NotVisible
@@ -23,7 +23,7 @@ from crisis_plans.models import (
     PlanVersion,
     Service,
 )
-from crisis_plans.rules import IncompletePlanError, find_gaps
+from crisis_plans.rules import MOST_ACTIONS, MOST_CALLS, IncompletePlanError, find_gaps
 from crisis_plans.selectors import current_plan, open_version, version_of, versions
 from crisis_plans.services.reviews import APPROVAL, RETURNED, announce_approval, subject_of
 from crisis_plans.services.signing import (
@@ -36,12 +36,8 @@ from crisis_plans.services.signing import (
     require_submitted,
 )
 
-Item = TypeVar("Item", bound=PatientItem)
+Part = TypeVar("Part", PlanAction, PlanCall, PlanServicePart)
 Rows = Sequence[dict[str, Any]]
-
-# A plan is read in thirty seconds.
-MOST_ACTIONS = 30
-MOST_CALLS = 12
 
 
 def start_draft(*, by: User, patient: Patient) -> PlanVersion:
@@ -200,7 +196,7 @@ def _write(by: User, version: PlanVersion, content: PlanContent) -> None:
     )
 
 
-def _write_rows(by: User, version: PlanVersion, model: type[Item], key: str, wanted: Rows) -> None:
+def _write_rows(by: User, version: PlanVersion, model: type[Part], key: str, wanted: Rows) -> None:
     """Change only the rows that differ, so that the trail names only what was changed."""
     there = {getattr(row, key): row for row in model.objects.filter(version=version)}
     for values in wanted:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
-from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 
@@ -21,7 +20,6 @@ RETURNED = "plan-returned"
 
 # People see it when their day starts, whether or not the clocks have just changed.
 _REVIEW_HOUR = time(7)
-_LONDON = ZoneInfo("Europe/London")
 
 
 def subject_of(version: PlanVersion) -> str:
@@ -30,7 +28,7 @@ def subject_of(version: PlanVersion) -> str:
 
 def review_due_at(review_on: date) -> datetime:
     """Seven in the morning in London on the day of the review, in UTC."""
-    return datetime.combine(review_on, _REVIEW_HOUR, tzinfo=_LONDON).astimezone(UTC)
+    return due.due_moment(review_on, _REVIEW_HOUR)
 
 
 def announce_review(*, version: PlanVersion, at: datetime | None = None) -> None:
@@ -41,8 +39,7 @@ def announce_review(*, version: PlanVersion, at: datetime | None = None) -> None
     """
     if version.review_on is None:
         raise ValueError("An approved version has a review date.")
-    due.settle(kind=REVIEW, subject=subject_of(version))
-    due.announce(
+    due.reschedule(
         due.Due(
             kind=REVIEW,
             subject=subject_of(version),
