@@ -3,10 +3,16 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from sim_casework.pages import errors
+from sim_casework.pages.caseload import caseload_page
 from sim_casework.pages.health import healthz
 from sim_casework.pages.help import help_page
+from sim_casework.pages.home import home
+from sim_casework.pages.patient_record import patient_record
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", home, name="home"),
+    path("caseload/", caseload_page, name="caseload"),
+    path("patients/<uuid:patient_id>/", patient_record, name="patient_record"),
     path("healthz", healthz, name="healthz"),
     path("help/", help_page, name="help"),
     path("signed-out/", errors.signed_out, name="signed_out"),

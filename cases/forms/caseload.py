@@ -10,6 +10,7 @@ from django.http import QueryDict
 from cases.selectors.caseload import MINE, TEAM, Narrowed
 from core.form_fields import CaseworkForm, RadioField
 
+
 class CaseloadFilter(CaseworkForm):
     scope = RadioField(
         label="Whose",

@@ -35,8 +35,9 @@ def differences(saved: forms.BaseForm, typed: forms.BaseForm) -> list[Difference
     for name, field in typed.fields.items():
         if name == "version":
             continue
-        theirs, mine = _words(field, saved.get_initial_for_field(saved.fields[name], name)), _words(
-            field, typed.cleaned_data.get(name)
+        theirs, mine = (
+            _words(field, saved.get_initial_for_field(saved.fields[name], name)),
+            _words(field, typed.cleaned_data.get(name)),
         )
         if theirs != mine:
             found.append(Difference(name, str(field.label), theirs, mine, isinstance(field, forms.CharField)))

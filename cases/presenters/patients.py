@@ -10,7 +10,7 @@ from typing import Any
 from django.urls import reverse
 
 from accounts.models import Team, User
-from cases.models import OtherName, Patient, RelatedPerson
+from cases.models import Case, OtherName, Patient, RelatedPerson
 from cases.selectors.patients import Mentors
 from core.formatting import day, nhs_number, phone
 
@@ -131,3 +131,20 @@ def _choices(people_of_teams: list[tuple[Team, User]], *, has_teams: bool) -> li
         else:
             named[key] = f"{named[key][:-1]}, {team.name})" if key in named else f"{person} ({team.name})"
     return list(named.items())
+
+
+def case_rows(case: Case) -> list[dict[str, Any]]:
+    """A case with its mentors and, once closed, who is responsible now."""
+    rows = [
+        _row("Team", case.team.name),
+        _row("Clinical mentor", str(case.clinical_mentor)),
+        _row("Police mentor", str(case.police_mentor)),
+        _row("Opened", day(case.opened_on)),
+    ]
+    if case.closed_on:
+        rows += [
+            _row("Closed", f"{day(case.closed_on)} by {case.closed_by}"),
+            _row("Responsible now", case.next_service),
+            _row("Step-down note", case.step_down_note, is_text=True),
+        ]
+    return rows

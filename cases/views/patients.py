@@ -120,7 +120,11 @@ def duplicate(request: HttpRequest, patient_id: uuid.UUID, registered_id: uuid.U
         )
         messages.success(request, "Your decision is on the trail, and the task is done.")
         return redirect("home")
-    context = {"form": form, "reference": reference, "record_href": reverse("patient_record", args=[patient_id])}
+    context = {
+        "form": form,
+        "reference": reference,
+        "record_href": reverse("patient_record", args=[patient_id]),
+    }
     return render(request, "cases/duplicate.jinja", context)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET

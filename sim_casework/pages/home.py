@@ -1,0 +1,195 @@
+"""Home: for each role, what waits for me. Each part is selected by its own app; only the choice of parts is made here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from accounts.directory import resets_to_confirm
+from accounts.gate import signed_in_user
+from accounts.models import User
+from accounts.presenters import role_words
+from accounts.roles import Act
+from accounts.selectors import current_memberships, may
+from cases.presenters.contacts import present_reviews, present_to_sign
+from cases.presenters.drafts import present_drafts
+from cases.presenters.patients import name_with_reference
+from cases.presenters.visits import present_visits
+from cases.selectors.contacts import contacts_to_sign, open_reviews
+from cases.selectors.drafts import old_drafts_of_team, unfinished_drafts
+from cases.selectors.visits import visits_today
+from crisis_plans.models import PlanVersion
+from crisis_plans.selectors import plans_awaiting_approval
+from reminders.presenters import present_task, present_team_tasks
+from reminders.selectors import open_tasks, team_overdue_tasks
+from sim_casework.pages.attention import (
+    people_not_signed_in_yet,
+    registrations_running_out,
+    roles_running_out,
+)
+
+SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that waits, as components/tasks.jinja draws it."""
+
+    title: str
+    href: str = ""
+    about: str = ""
+    hint: str = ""
+    due_on: date | None = None
+    status: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One heading of the page. An empty part says so: nothing waiting is an answer too."""
+
+    key: str
+    heading: str
+    lines: Sequence[Any]
+    empty: str
+    more: list[tuple[str, str]] = field(default_factory=list)
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    user = signed_in_user(request)
+    parts: list[Part] = []
+    if may(user, Act.LOG_CONTACT):
+        parts += _for_mentors(user)
+    if may(user, Act.CHANGE_CASE):
+        parts += _for_leads(user)
+    if may(user, Act.MANAGE_PEOPLE):
+        parts.append(_for_administrators(user))
+    context = {
+        "parts": parts,
+        "works_with_patients": may(user, Act.LOG_CONTACT),
+        "reads_trail": may(user, Act.READ_TRAIL),
+        "reads_released_plans": may(user, Act.READ_RELEASED_PLAN),
+        "roles": [role_words(membership) for membership in current_memberships(user)],
+    }
+    return render(request, "pages/home.jinja", context)
+
+
+def _for_mentors(user: User) -> list[Part]:
+    tasks = [present_task(task) for task in open_tasks(user)[:SHOWN]]
+    drafts = present_drafts(unfinished_drafts(user)[:SHOWN])
+    visits = present_visits(visits_today(user), names_patient=True)
+    return [
+        Part(
+            "visits",
+            "Today’s visits",
+            [Line(f"{v.time} {v.title}", v.href, v.about, v.who, status=_tag(v.tag)) for v in visits],
+            "No visits planned for today.",
+        ),
+        Part(
+            "tasks",
+            "My tasks",
+            tasks,
+            "Nothing is due in the next two weeks.",
+            [("All tasks", reverse("reminders:tasks"))],
+        ),
+        Part(
+            "to-sign",
+            "Contacts to sign",
+            present_to_sign(contacts_to_sign(user)[:SHOWN]),
+            "Every contact you wrote is signed.",
+        ),
+        Part(
+            "unfinished",
+            "Unfinished",
+            [Line(d.title, d.continue_href, d.about) for d in drafts],
+            "You have no unfinished forms.",
+            [("All unfinished forms", reverse("cases:drafts"))],
+        ),
+    ]
+
+
+def _for_leads(user: User) -> list[Part]:
+    overdue = present_team_tasks(list(team_overdue_tasks(user)[: SHOWN * 3]))
+    return [
+        Part(
+            "approvals",
+            "Plans waiting for your decision",
+            [_plan(version) for version in plans_awaiting_approval(user)[:SHOWN]],
+            "No plan waits for you.",
+        ),
+        Part(
+            "reviews",
+            "Police presence to review",
+            present_reviews(open_reviews(user)[:SHOWN]),
+            "No contact waits for a review.",
+        ),
+        Part(
+            "team-overdue",
+            "Overdue in the team",
+            overdue[:SHOWN],
+            "Nothing in the team is overdue.",
+            [("All overdue tasks of the team", reverse("reminders:team_tasks"))],
+        ),
+        Part(
+            "team-unfinished",
+            "Unfinished for more than a day",
+            [
+                Line(colleague.name, hint=f"{colleague.number} unfinished, text theirs alone")
+                for colleague in old_drafts_of_team(user)
+            ],
+            "Nobody in the team has forms unfinished for more than a day.",
+        ),
+    ]
+
+
+def _for_administrators(user: User) -> Part:
+    lines = [
+        Line(
+            f"Lost second factor of {reset.user}",
+            _person(reset.user),
+            hint="Waits for a second administrator",
+        )
+        for reset in resets_to_confirm(user)[:SHOWN]
+    ]
+    lines += [
+        Line(f"Registration of {r.user}", _person(r.user), hint=str(r), due_on=r.valid_until)
+        for r in registrations_running_out(user)
+    ]
+    lines += [
+        Line(f"Role of {m.user} ends", _person(m.user), hint=role_words(m), due_on=m.ends_on)
+        for m in roles_running_out(user)
+    ]
+    lines += [
+        Line(f"{person} has not signed in yet", _person(person), hint="Invited, no password set")
+        for person in people_not_signed_in_yet(user)
+    ]
+    return Part(
+        "people",
+        "People who need your attention",
+        lines,
+        "Nobody needs your attention.",
+        [("People", reverse("accounts:people")), ("Teams", reverse("accounts:teams"))],
+    )
+
+
+def _plan(version: PlanVersion) -> Line:
+    return Line(
+        f"Crisis response plan, version {version.number}",
+        reverse("crisis_plans:plan_decide", args=[version.patient_id, version.number]),
+        name_with_reference(version.patient),
+    )
+
+
+def _person(person: User) -> str:
+    return reverse("accounts:person", args=[person.pk])
+
+
+def _tag(tag: Any) -> dict[str, str]:
+    return {"text": tag.text, "tone": tag.tone}

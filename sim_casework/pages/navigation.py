@@ -1,0 +1,54 @@
+"""The links at the top of every page: only to pages that this person may open. Asks nothing but today's roles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from accounts.models import User
+from accounts.roles import Act
+from accounts.selectors import may
+
+# Text, name of the page, and the act that opens it; None opens it to everybody who is signed in.
+_PAGES: list[tuple[str, str, Act | None]] = [
+    ("Home", "home", None),
+    ("Caseload", "caseload", Act.LOG_CONTACT),
+    ("Find or register", "cases:find", Act.REGISTER_PATIENT),
+    ("Tasks", "reminders:tasks", None),
+    ("Notifications", "reminders:notifications", None),
+    ("People", "accounts:people", Act.MANAGE_PEOPLE),
+    ("Trail", "audit:trail", Act.READ_TRAIL),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class NavigationItem:
+    text: str
+    href: str
+    current: bool
+
+
+def items(request: HttpRequest) -> list[NavigationItem]:
+    """What the header links to, for whoever is signed in; nothing for anybody else."""
+    user = request.user
+    if not isinstance(user, User):
+        return []
+    shown = [(text, name) for text, name, act in _PAGES if act is None or may(user, act)]
+    return [
+        NavigationItem(text, href, current=_is_current(request.path, href))
+        for text, href in ((text, _address(name)) for text, name in shown)
+        if href
+    ]
+
+
+def _address(name: str) -> str:
+    try:
+        return reverse(name)
+    except NoReverseMatch:  # an installation without that page
+        return ""
+
+
+def _is_current(path: str, href: str) -> bool:
+    return path == href if href == "/" else path.startswith(href)
