@@ -128,3 +128,13 @@ def organisations_looked_after(by: User) -> GuardedQuerySet[Organisation]:
 
 def organisations_of_kind(kind: str) -> GuardedQuerySet[Organisation]:
     return Organisation.objects.filter(kind=kind).order_by("name")
+
+
+def everybody_with_roles() -> GuardedQuerySet[User]:
+    """All active accounts with their roles. For the demo's sign-in page alone: nobody manages everybody."""
+    people: GuardedQuerySet[User] = (
+        User.objects.filter(is_active=True)
+        .prefetch_related(Prefetch("memberships", queryset=_roles_of_today()))
+        .order_by("last_name", "first_name", "pk")
+    )
+    return people

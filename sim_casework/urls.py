@@ -1,5 +1,6 @@
 """Every address of the product. Patient pages carry ``<uuid:patient_id>``: the trail knows by it who was asked for."""
 
+from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
 from sim_casework.pages import errors
@@ -22,6 +23,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("cases.urls")),
     path("", include("crisis_plans.urls")),
 ]
+
+if settings.DEMO:
+    # Imported here, so that elsewhere the module is not even loaded.
+    from sim_casework.pages.demo import urlpatterns as demo_urlpatterns
+
+    urlpatterns = [*demo_urlpatterns, *urlpatterns]
 
 handler400 = "sim_casework.pages.errors.bad_request"
 handler403 = "sim_casework.pages.errors.permission_denied"
