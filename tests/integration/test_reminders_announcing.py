@@ -76,9 +76,9 @@ def test_announced_again_an_unsent_reminder_takes_the_new_words(cast: Cast) -> N
 
 
 def test_a_fact_that_is_rolled_back_leaves_no_reminder(cast: Cast) -> None:
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         tell(due(cast, "amira"))
-        raise ZeroDivisionError
+        transaction.set_rollback(True)
     assert all_reminders() == []
 
 
