@@ -9,7 +9,6 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.forms.forms import DeclarativeFieldsMetaclass
-from django.forms.models import ModelFormMetaclass
 from django.utils import timezone
 
 from core.form_rendering import DEFAULT_REQUIRED, DayInput, RecentDayInput, recent_day_choice
@@ -25,10 +24,10 @@ _NUL = "contains a character that cannot be stored (NUL). Delete it and try agai
 
 def _subject(label: str, fallback: str) -> str:
     """What a message calls the field: a label that asks a question cannot be the subject of a sentence."""
-    return fallback if label.rstrip().endswith("?") else label
+    return fallback if label.rstrip().endswith("?") else label.removesuffix("(optional)").rstrip()
 
 
-def demand_own_messages(form_class: type[forms.BaseForm]) -> None:
+def demand_own_messages(form_class: Any) -> None:
     """ "This field is required." helps nobody who has three empty fields in front of them."""
     for name, field in form_class.base_fields.items():
         if field.required and field.error_messages["required"] is DEFAULT_REQUIRED:
@@ -45,14 +44,9 @@ class _CaseworkFormMetaclass(DeclarativeFieldsMetaclass):
         return made
 
 
-class _CaseworkModelFormMetaclass(ModelFormMetaclass):
-    def __new__(mcs, name: str, bases: tuple[type, ...], attrs: dict[str, Any]) -> Any:
-        made = super().__new__(mcs, name, bases, attrs)
-        demand_own_messages(made)
-        return made
+class CaseworkForm(forms.Form, metaclass=_CaseworkFormMetaclass):
+    """A form whose required fields each say in their own words what is missing."""
 
-
-class _CaseworkFormMixin:
     use_required_attribute = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -62,15 +56,7 @@ class _CaseworkFormMixin:
     @property
     def error_title_prefix(self) -> str:
         """ "Error: " for the page title; the layouts add it for a form in the context's "form"."""
-        return "Error: " if self.is_bound and self.errors else ""  # type: ignore[attr-defined]
-
-
-class CaseworkForm(_CaseworkFormMixin, forms.Form, metaclass=_CaseworkFormMetaclass):
-    """A form whose required fields each say in their own words what is missing."""
-
-
-class CaseworkModelForm(_CaseworkFormMixin, forms.ModelForm, metaclass=_CaseworkModelFormMetaclass):
-    """The same for a form made from a model."""
+        return "Error: " if self.is_bound and self.errors else ""
 
 
 class LineField(forms.CharField):
@@ -194,7 +180,7 @@ class DayField(forms.Field):
         return on
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        before = self.widget.decompress(initial) if isinstance(self.widget, DayInput) else []
+        before = DayInput().decompress(initial)
         return [str(part or "").strip() for part in data or ["", "", ""]] != before
 
     def _date(self, parts: list[str]) -> date:

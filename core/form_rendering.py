@@ -103,7 +103,9 @@ def messages_of(bound: BoundField) -> list[str]:
     if not bound.form.is_bound:
         return []
     return [
-        _what_is_missing(bound) if error.code == "required" and error.message is DEFAULT_REQUIRED else text
+        _what_is_missing(bound)
+        if error.code == "required" and error.message is DEFAULT_REQUIRED
+        else str(text)
         for error, text in zip(bound.errors.as_data(), bound.errors, strict=True)
     ]
 
@@ -278,6 +280,7 @@ def _options(bound: BoundField) -> dict[str, Any]:
                 "html": Markup("").join(
                     Markup(bound.form[name].as_field_group())  # noqa: S704 - the form's own markup
                     for name in _names(reveals[value])
+                    if name in bound.form.fields
                 )
             }
         items.append(item)

@@ -9,7 +9,7 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const out = path.join(here, "..", "core", "static", "core");
 const library = path.join(here, "node_modules", "nhsuk-frontend", "dist", "nhsuk");
 const licence =
-  "/*! Contains NHS.UK frontend, Copyright (c) NHS Digital and NHS England, MIT licence: see NOTICES.md */\n";
+  "/*! Contains NHS.UK frontend, Copyright (c) 2019 NHS.UK, MIT licence: see NOTICES.md */\n";
 
 // Pictures the library's styles point at (field arrows, the tick's counterpart); the NHS logo is not among them.
 const pictures = [

@@ -1,2 +1,2 @@
-/*! Contains NHS.UK frontend, Copyright (c) NHS Digital and NHS England, MIT licence: see NOTICES.md */
+/*! Contains NHS.UK frontend, Copyright (c) 2019 NHS.UK, MIT licence: see NOTICES.md */
 (()=>{document.body.classList.add("js-enabled","nhsuk-frontend-supported");})();
