@@ -8,8 +8,9 @@ from typing import Any
 from django.utils import timezone
 
 from cases.models import Patient
+from cases.services.authorship import authorship
 from crisis_plans.content import Call, PlanContent, ServicePart
-from crisis_plans.models import PlanVersion
+from crisis_plans.models import PlanSignOff, PlanVersion
 from crisis_plans.selectors import version_of
 from crisis_plans.services import approve, save_draft, start_draft, submit
 from tests.people import Cast
@@ -64,3 +65,34 @@ def fresh(cast: Cast, version: PlanVersion, reader: str = "amira") -> PlanVersio
     found = version_of(cast[reader], version.patient_id, version.number)
     assert found is not None
     return found
+
+
+def submit_past_the_service(cast: Cast, version: PlanVersion) -> PlanVersion:
+    """The service refuses to submit an incomplete text; only so can the approval itself be put to the test."""
+    PlanSignOff.objects.create(
+        version=version,
+        patient_id=version.patient_id,
+        sequence=1,
+        kind="submitted",
+        revision=version.revision,
+        signer_name="Amira Adeyemi",
+        **authorship(cast["amira"]),
+    )
+    return fresh(cast, version)
+
+
+def approve_past_the_service(cast: Cast, version: PlanVersion, by: str = "lena", **changes: Any) -> None:
+    PlanSignOff.objects.create(
+        **{
+            "version": version,
+            "patient_id": version.patient_id,
+            "sequence": 2,
+            "kind": "approved",
+            "revision": version.revision,
+            "signer_name": "Lena Lund",
+            "registration_body": "NMC",
+            "registration_number": "99A0002E",
+        }
+        | authorship(cast[by])
+        | changes
+    )

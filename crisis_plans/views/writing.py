@@ -23,7 +23,7 @@ from core.form_fields import CaseworkForm
 from core.submission import try_service
 from crisis_plans.content import PlanContent, content_of
 from crisis_plans.forms import PlanForm, RevisionForm, initial_from, rows_for, rows_in
-from crisis_plans.models import PlanVersion
+from crisis_plans.models import PlanSignOff, PlanVersion
 from crisis_plans.presenters import clashing_sections, gap_links, sign_off_rows
 from crisis_plans.rules import find_gaps
 from crisis_plans.selectors import current_plan
@@ -103,7 +103,10 @@ def plan_withdraw(request: HttpRequest, patient: Patient, number: int) -> HttpRe
     user = signed_in_user(request)
     version = find_version(user, patient, number)
     form = RevisionForm(posted(request), initial={"revision": version.revision})
-    if request.method == "POST" and try_service(form, lambda: withdraw_submission(by=user, version=version)):
+    done: PlanSignOff | None = None
+    if request.method == "POST":
+        done = try_service(form, lambda: withdraw_submission(by=user, version=version))
+    if done is not None:
         messages.success(request, f"Version {number} is a draft again.")
         return redirect("crisis_plans:plan_edit", patient.pk, number)
     context = {"patient": patient, "identity": identity(patient), "number": number, "form": form}
