@@ -128,6 +128,15 @@ class EntrySubject(GuardedModel):
     patient_reference = models.CharField(max_length=12)
     is_opened = models.BooleanField()
     relationship = models.CharField(max_length=60, default="")
+    # Key and time together, as in the partitioned table's own primary key; the database holds no constraint for it,
+    # because both rows come from one statement and neither is ever deleted alone.
+    entry = models.ForeignObject(
+        LogEntry,
+        from_fields=["entry_id", "at"],
+        to_fields=["id", "timestamp"],
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+    )
 
     class Meta(GuardedModel.Meta):
         verbose_name = "entry subject"

@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("reminders.urls")),
     path("", include("cases.urls")),
     path("", include("crisis_plans.urls")),
+    path("", include("audit.urls")),
 ]
 
 if settings.DEMO:
