@@ -113,24 +113,12 @@ class Supervisor:
             self.users, partial(Child, demo_plans.web(self.paths, addresses)), is_essential=True
         )
         self._run_to_end(demo_plans.migrate(self.paths), "Bringing the database up to date")
-        if self._exists("seed_demo"):
-            self._run_to_end(demo_plans.seed(self.paths), "Telling the stories of invented people")
+        self._run_to_end(demo_plans.seed(self.paths), "Telling the stories of invented people")
         demo_plans.web_gate_file(self.paths).touch()
         self._until_ready(web, self._web_answers)
         for plan in demo_plans.background(self.paths):
-            if plan.name == "run_due" and not self._exists("run_due"):
-                continue
             self._watch(self.users, partial(Child, plan))
         self.say(demo_plans.welcome(self.paths, self.port, time.monotonic() - began))
-
-    def _exists(self, command: str) -> bool:
-        # Only until both commands are written.
-        from django.core.management import get_commands
-
-        if command not in get_commands():
-            self.say(f"(manage.py {command} does not exist yet)")
-            return False
-        return True
 
     def _watch(self, among: list[Watched], start: Callable[[], Child], is_essential: bool = False) -> Child:
         child = start()

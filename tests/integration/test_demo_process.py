@@ -81,7 +81,7 @@ class Demo:
             )
         self.wait_until("SIM Casework is ready")
 
-    def wait_until(self, words: str, seconds: float = 90) -> None:
+    def wait_until(self, words: str, seconds: float = 150) -> None:
         def has_come() -> bool:
             return words in self.said() or self.has_ended()
 
@@ -218,7 +218,7 @@ def test_ctrl_c_at_the_terminal_of_make_demo_is_no_failure_of_makes(demo: Demo) 
     make = shutil.which("make")
     assert make, "make is needed"
     with Terminal([make, "demo"], demo.environment()) as terminal:
-        terminal.read_until("SIM Casework is ready", 60)
+        terminal.read_until("SIM Casework is ready", 150)
         terminal.press("\x03")
         terminal.read_until("Everything has stopped", 40)
         assert terminal.process.wait(timeout=10) == 0
