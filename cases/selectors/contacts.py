@@ -290,7 +290,9 @@ def _at(entry: Contact | Visit) -> dt.datetime:
 def _text(name: str, readable: Q) -> F | models.Case:
     if not readable:
         return F(name)
-    return models.Case(models.When(readable, then=F(name)), default=Value(""))
+    return models.Case(
+        models.When(readable, then=F(name)), default=Value(""), output_field=models.TextField()
+    )
 
 
 def _standing(

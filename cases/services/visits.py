@@ -17,7 +17,7 @@ from cases.models import Case, Patient, Visit, VisitOutcome, VisitParticipant
 from cases.models.visit import Purpose
 from cases.selectors.visits import Colleague, colleagues, day_bounds, outcome_of, working_case
 from cases.services.authorship import authorship, require
-from core.due import Due, announce, settle
+from core.due import Due, announce, reschedule, settle
 from core.errors import DomainError, NotVisible, VersionClash
 from core.formatting import clock_time
 
@@ -47,7 +47,7 @@ def plan_visit(*, by: User, patient: Patient, plan: VisitPlan) -> Visit:
             patient=patient, case=case, **_columns(plan, taking_part), **authorship(by)
         )
         _add_participants(visit, taking_part, by)
-        _announce(visit, taking_part)
+        announce(_due(visit, taking_part))
     return visit
 
 
@@ -72,8 +72,7 @@ def change_visit(*, by: User, visit: Visit, version: int, plan: VisitPlan) -> Vi
         current.version = version + 1
         current.save()
         _add_participants(current, taking_part, by)
-        settle(kind=VISIT_DUE, subject=visit_subject(current))
-        _announce(current, taking_part)
+        reschedule(_due(current, taking_part))
     return current
 
 
@@ -200,18 +199,17 @@ def _add_participants(visit: Visit, taking_part: Iterable[Colleague], by: User) 
             row.save()
 
 
-def _announce(visit: Visit, taking_part: Iterable[Colleague]) -> None:
+def _due(visit: Visit, taking_part: Iterable[Colleague]) -> Due:
+    """From the first moment of its day, a visit waits with everybody who takes part."""
     day_starts, _ = day_bounds(timezone.localdate(visit.planned_for))
-    announce(
-        Due(
-            kind=VISIT_DUE,
-            subject=visit_subject(visit),
-            at=day_starts,
-            recipients=[colleague.user for colleague in taking_part],
-            text=f"Visit at {clock_time(visit.planned_for)}: {visit.get_purpose_display().lower()}",
-            link=reverse("cases:visit", args=[visit.patient_id, visit.pk]),
-            patient_id=visit.patient_id,
-        )
+    return Due(
+        kind=VISIT_DUE,
+        subject=visit_subject(visit),
+        at=day_starts,
+        recipients=[colleague.user for colleague in taking_part],
+        text=f"Visit at {clock_time(visit.planned_for)}: {visit.get_purpose_display().lower()}",
+        link=reverse("cases:visit", args=[visit.patient_id, visit.pk]),
+        patient_id=visit.patient_id,
     )
 
 
