@@ -17,6 +17,7 @@ class CasesConfig(AppConfig):
         from cases.models import Patient
         from cases.permissions import explain_access, find_references
         from cases.presenters.contacts import register_contact_drafts
+        from cases.presenters.drafts import register_patient_drafts
         from cases.review import PatientsUnderReview
 
         for model in apps.get_app_config("cases").get_models():
@@ -25,3 +26,4 @@ class CasesConfig(AppConfig):
         register_reference_finder(find_references)
         register_people_under_review(PatientsUnderReview())
         register_contact_drafts()
+        register_patient_drafts()

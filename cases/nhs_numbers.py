@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import nhs_number
 from django.conf import settings
 
@@ -18,10 +20,10 @@ def usable_nhs_number(typed: str) -> str:
 
     Raises: DomainError saying what is wrong, with the field ``nhs_number``.
     """
-    if not typed.strip():
-        return ""
-    digits = nhs_number.standardise_format(typed.strip())
+    digits = without_spacing(typed)
     if not digits:
+        return ""
+    if not re.fullmatch("[0-9]{10}", digits):
         raise DomainError("NHS number must have 10 digits", field="nhs_number")
     if not nhs_number.is_valid(digits):
         raise DomainError(
@@ -31,4 +33,9 @@ def usable_nhs_number(typed: str) -> str:
         raise DomainError(
             "NHS number is from the range kept for tests. Enter the person's own", field="nhs_number"
         )
-    return str(digits)
+    return digits
+
+
+def without_spacing(typed: str) -> str:
+    """What was typed without blanks and dashes of any kind: people write 999 123 4567, letters 999-123-4567."""
+    return re.sub(r"[\s\u2010-\u2015-]", "", typed)

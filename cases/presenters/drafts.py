@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.urls import reverse
 
-from cases.drafted_forms import drafted_form
+from cases.drafted_forms import drafted_form, register_drafted_form
 from cases.models import Draft
 from cases.presenters.patients import name_with_reference
 
@@ -35,4 +35,21 @@ def _row(draft: Draft) -> DraftRow:
         saved_at=draft.saved_at,
         continue_href=form.address(draft),
         discard_href=reverse("cases:draft_discard", args=[draft.pk]),
+    )
+
+
+def register_patient_drafts() -> None:
+    """Name the forms about a person and their case; called from AppConfig.ready."""
+    register_drafted_form(
+        "new-patient", title="Register somebody", address=lambda draft: reverse("cases:patient_register")
+    )
+    register_drafted_form(
+        "patient-edit",
+        title="Edit details",
+        address=lambda draft: reverse("cases:patient_edit", args=[draft.patient_id]),
+    )
+    register_drafted_form(
+        "case-close",
+        title="Close the case",
+        address=lambda draft: reverse("cases:case_close", args=[draft.patient_id]),
     )

@@ -17,6 +17,7 @@ from audit.models import LogEntry
 from audit.writing import keyed_digest
 from cases.models import Case, OtherName, Patient, RelatedPerson
 from cases.models.patient import REFERENCE_ALPHABET
+from cases.nhs_numbers import without_spacing
 from cases.permissions import visible_patients
 
 MOST_FOUND = 25
@@ -141,7 +142,7 @@ def _people(memberships: list[Membership], team: Team, *, is_police: bool) -> li
 def _terms(terms: str) -> Q:
     typed = terms.strip()
     reference = _REFERENCE.fullmatch(typed)
-    digits = re.sub(r"[\s-]", "", typed)
+    digits = without_spacing(typed)
     found = Q()
     for word in typed.split():
         found &= _named(word)

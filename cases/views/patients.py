@@ -17,6 +17,7 @@ from accounts.roles import Act
 from accounts.selectors import teams_in_which
 from cases.forms.patients import DuplicateForm, FindForm, PatientEditForm, RegisterForm, patient_initial
 from cases.models import Patient
+from cases.nhs_numbers import without_spacing
 from cases.presenters.patients import Person, identity, mentor_choices, people, record_href, team_choices
 from cases.selectors.patients import find_patients, mentors_of, names_of, related_to, visible_namesakes
 from cases.services.patients import (
@@ -163,7 +164,7 @@ def _namesakes(user: User, form: forms.BaseForm, apart_from: Patient | None = No
         return []
     found = visible_namesakes(
         user,
-        nhs_number="".join(char for char in form.data.get("nhs_number", "") if char.isdigit()),
+        nhs_number=without_spacing(form.data.get("nhs_number", "")),
         given_name=form.data.get("given_name", ""),
         family_name=form.data.get("family_name", ""),
         born=cleaned["date_of_birth"],

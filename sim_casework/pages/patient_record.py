@@ -27,7 +27,6 @@ from cases.views.gate import patient_page
 from crisis_plans.models import PlanVersion
 from crisis_plans.presenters import expired_words, helps_heading, helps_lines
 from crisis_plans.selectors import current_plan
-from crisis_plans.wording import EMERGENCY_TEXT
 from reminders.presenters import present_task
 from reminders.selectors import open_tasks
 
@@ -43,7 +42,6 @@ def patient_record(request: HttpRequest, patient: Patient) -> HttpResponse:
     context = {
         "identity": identity(patient),
         "reference": patient.reference,
-        "emergency_words": EMERGENCY_TEXT,
         "plan": _plan(current_plan(user, patient)),
         "tasks": [present_task(task) for task in tasks],
         "visits": present_visits(upcoming_visits(user, patient)),
