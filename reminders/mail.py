@@ -205,8 +205,9 @@ def _still_ours(claimed: ClaimedEmail) -> GuardedQuerySet[EmailMessageOut]:
 def _note_refusal(claimed: ClaimedEmail, refusal: MailRefusedError) -> None:
     """It did not leave, so the mark goes: the next try needs no look-up."""
     logger.warning("E-mail %s did not leave (try %d): %s", claimed.email.pk, claimed.attempt, refusal)
-    if claimed.attempt >= TRIES:
+    # Attempts go on counting after a person said "send again": they fence. So it is every 24th that asks.
+    if claimed.attempt % TRIES == 0:
         stuck_mail.hand_to_person(claimed.email, claimed.attempt, EmailMessageOut.Problem.REFUSED)
         return
-    pause = min(timedelta(minutes=2 ** (claimed.attempt - 1)), LONGEST_PAUSE)
+    pause = min(timedelta(minutes=2 ** ((claimed.attempt - 1) % TRIES)), LONGEST_PAUSE)
     _still_ours(claimed).update(marked_at=None, lease_until=Now() + pause)

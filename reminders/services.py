@@ -63,8 +63,6 @@ def decide_about_email(*, by: User, reference: uuid.UUID, decision: str) -> Emai
         email.decision, email.decided_by, email.decided_at = decision, by, timezone.now()
         if decision == EmailMessageOut.Decision.SEND_AGAIN:
             email.stuck_at, email.problem, email.marked_at, email.lease_until = None, "", None, None
-            # Fenced against whoever held it before, with all tries to come.
-            email.attempt = 0
         elif decision == EmailMessageOut.Decision.ARRIVED:
             email.marked_at = email.marked_at or email.stuck_at
             email.sent_at = email.marked_at

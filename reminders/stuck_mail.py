@@ -28,15 +28,16 @@ def hand_to_person(email: EmailMessageOut, attempt: int, problem: EmailMessageOu
     """Stop trying and ask the administrators, in one transaction; nothing happens if the claim is not the latest."""
     with access_context(route="reminders.mail", is_system=True):
         ours = EmailMessageOut.objects.filter(pk=email.pk, attempt=attempt, sent_at__isnull=True)
-        if ours.filter(stuck_at__isnull=True).update(stuck_at=Now(), problem=problem):
+        undecided = {"decision": "", "decided_at": None, "decided_by": None}
+        if ours.filter(stuck_at__isnull=True).update(stuck_at=Now(), problem=problem, **undecided):
             logger.error("E-mail %s waits for a person: %s", email.pk, problem)
             _ask(EmailMessageOut.objects.select_related("recipient").get(pk=email.pk))
 
 
 def ask_again() -> None:
     """Ask those who are administrators today about everything still undecided; nobody is asked twice."""
-    stuck = EmailMessageOut.objects.filter(stuck_at__isnull=False).select_related("recipient")
-    for email in stuck:
+    stuck = EmailMessageOut.objects.filter(stuck_at__isnull=False, decided_at__isnull=True)
+    for email in stuck.select_related("recipient"):
         with access_context(route="reminders.mail", is_system=True):
             _ask(email)
 
