@@ -63,6 +63,7 @@ def _plan(version: PlanVersion | None) -> dict[str, Any] | None:
         "heading": helps_heading(version),
         "lines": helps_lines(version),
         "banner": expired_words(version),
+        "disagreement": version.disagreement,
         "review_on": version.review_on,
     }
 
