@@ -96,7 +96,9 @@ def _place(context: AccessContext, request: HttpRequest) -> None:
     if match is None:
         return
     context.route = context.route or match.view_name or ""
-    context.purpose = context.purpose or settings.ACCESS_PURPOSES.get(match.namespace, "")
+    purposes = settings.ACCESS_PURPOSES
+    # Pages where apps meet have no namespace; the setting names them one by one.
+    context.purpose = context.purpose or purposes.get(context.route) or purposes.get(match.namespace, "")
     patient = match.kwargs.get("patient_id")
     if isinstance(patient, uuid.UUID):
         context.asked_for = patient
