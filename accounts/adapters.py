@@ -16,6 +16,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.urls import reverse
 
+from accounts.directory import account_named
 from accounts.models import User
 from accounts.sealed_text import cipher
 from accounts.services.held_submissions import has_held
@@ -47,8 +48,10 @@ class AccountAdapter(DefaultAccountAdapter):
         try:
             super().pre_authenticate(request, **credentials)
         except ValidationError:
-            typed = credentials.get("username") or credentials.get("email") or ""
-            note_refused_sign_in(reason="Closed after too many wrong attempts", typed_name=typed)
+            typed = str(credentials.get("username") or credentials.get("email") or "").replace("\x00", "")
+            note_refused_sign_in(
+                reason="Closed after too many wrong attempts", user=account_named(typed), typed_name=typed
+            )
             raise
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:

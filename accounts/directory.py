@@ -54,6 +54,12 @@ def person_to_add(by: User, typed: str) -> User | None:
     return person
 
 
+def account_named(typed: str) -> User | None:
+    """Whose account somebody tried to sign in to; for the trail alone."""
+    found: User | None = User.objects.filter(Q(username__iexact=typed) | Q(email__iexact=typed)).first()
+    return found
+
+
 def person_to_give_role(by: User, user_id: int) -> User | None:
     """Somebody looked after already, or with an account in an organisation of the user's teams."""
     found = person_looked_after(by, user_id)
