@@ -63,7 +63,7 @@ class TrailMiddleware:
                 response = self.get_response(request)
                 _complete(context, request)
                 if response.streaming:
-                    response.close()
+                    _close_sources(response)
                     raise TypeError("Streamed answers leave before their entry is written.")
                 refused = _outcome_of_refusal(request, response, context)
                 if not refused and _is_to_be_recorded(context):
@@ -80,6 +80,12 @@ class TrailMiddleware:
             request.session = type(request.session)(session_key)
             return self.fail_closed()
         return response
+
+
+def _close_sources(response: Any) -> None:
+    # Not response.close(): that ends the request, and the database connection with it.
+    for close in response._resource_closers:
+        close()
 
 
 def _complete(context: AccessContext, request: HttpRequest) -> None:

@@ -73,7 +73,7 @@ class LogEntry(GuardedModel, AbstractLogEntry):
         related_name="+",
         db_index=False,
     )
-    cid = models.CharField(max_length=255, null=True)
+    cid = models.CharField(max_length=255, null=True)  # noqa: DJ001  (auditlog writes None)
     # The database's clock; the application has no right to set it.
     timestamp = models.DateTimeField(db_default=models.functions.Now())
 

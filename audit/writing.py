@@ -132,7 +132,8 @@ def write_entries(context: AccessContext) -> None:
     if not is_nobodys:
         row = _row(context, _main_entry(context), subjects)
         rows.append(row)
-        opened = {key for key in subjects if key == context.asked_for or key in context.opened}
+        asked_for = {context.asked_for} - set(context.looked_up)
+        opened = {key for key in subjects if key in asked_for or key in context.opened}
         subject_rows += _subject_rows(row, subjects, opened)
     for pending in context.pending:
         if pending.is_undone:
