@@ -129,7 +129,7 @@ class ContactForm(CaseworkForm):
     def _say_facts_apart(self) -> None:
         if self.is_police:
             self.fields["account"].label = "Facts: what was said and done"
-            self.fields["account"].help_text = "Only what is certain. Observation and opinion go below"
+            self.fields["account"].help_text = "Only what is certain. What you saw and what you think stand apart, below"
             self.fields["account"].error_messages["required"] = "Write the facts: what was said and done"
 
     def _unfit(self, writes_clinical: bool, visit: Visit | None) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
 
 from django import forms
@@ -14,6 +14,7 @@ from cases.models import Visit, VisitOutcome
 from cases.models.visit import Purpose
 from cases.selectors.visits import Colleague
 from cases.services.visits import VisitPlan
+from core.due import due_moment
 from core.form_fields import (
     CaseworkForm,
     CheckboxesField,
@@ -109,6 +110,6 @@ def member_label(member: Colleague, me: User) -> str:
     return f"{member.user} ({', '.join(words)})" if words else str(member.user)
 
 
-def moment_of(on: date, at: Any) -> datetime:
+def moment_of(on: date, at: time) -> datetime:
     """A typed day and time as London's; a time that the clocks skip counts as the hour after."""
-    return timezone.make_aware(datetime.combine(on, at))
+    return due_moment(on, at)

@@ -14,6 +14,7 @@ from accounts.roles import Act, Role, roles_that_may
 from accounts.selectors import teams_in_which
 from cases.models import Case, Contact, Patient, Visit, VisitOutcome, VisitParticipant
 from cases.permissions import visible_patients
+from core.due import due_moment
 from core.models import GuardedQuerySet
 
 # A visit without an outcome stays in sight this long; older gaps are found in the timeline.
@@ -129,7 +130,7 @@ def day_bounds(on: dt.date) -> tuple[dt.datetime, dt.datetime]:
 
 
 def _midnight(on: dt.date) -> dt.datetime:
-    return timezone.make_aware(dt.datetime.combine(on, dt.time.min))
+    return due_moment(on, dt.time.min)
 
 
 def _with_details(visits: GuardedQuerySet[Visit]) -> GuardedQuerySet[Visit]:
