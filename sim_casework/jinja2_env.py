@@ -36,6 +36,8 @@ class CaseworkEnvironment(Environment):
             undefined=ChainableUndefined,
             autoescape=True,
             auto_reload=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
             cache_size=-1,
         )
         # The same dict: otherwise Jinja would build every imported macro anew on each page.
