@@ -52,7 +52,7 @@ def trail_home(request: HttpRequest, officer: Officer) -> HttpResponse:
 @officer_page
 def find_person(request: HttpRequest, officer: Officer) -> HttpResponse:
     """By POST, so that no name or number stands in an address. The search is on the trail, with or without a result."""
-    form = FindPersonForm(request.POST or None)
+    form = FindPersonForm(request.POST if request.method == "POST" else None)
     people = None
     if request.method == "POST" and form.is_valid():
         reason = form.cleaned_data["reason"]
@@ -128,7 +128,7 @@ def export(request: HttpRequest, officer: Officer) -> HttpResponse:
     """The same file as ``manage.py trail_export`` writes. The bytes leave after the entry is committed."""
     if not officer.may_export:
         raise NotAllowed("You may not export the trail.")
-    form = ExportForm(request.POST or None)
+    form = ExportForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         made = export_trail(
