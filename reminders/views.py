@@ -20,6 +20,8 @@ from core.errors import DomainError, NotAllowed, NotVisible
 from reminders import presenters, selectors, services
 from reminders.paging import Page, page_after
 
+_IN_HEADER = [("tasks", "My tasks"), ("notifications", "Notifications")]
+
 
 @require_safe
 def notifications(request: HttpRequest) -> HttpResponse:
@@ -127,11 +129,14 @@ def _next_href(name: str, parameter: str, page: Page[Any]) -> str:
 
 
 def _tabs(user: User, current: str) -> list[dict[str, object]]:
-    tabs = [("tasks", "My tasks"), ("notifications", "Notifications")]
+    """None for who has only the two pages that the header links to anyway."""
+    tabs = [*_IN_HEADER]
     if may(user, Act.REVIEW_CONTACT):
         tabs.append(("team_tasks", "Overdue in the team"))
     if may(user, Act.MANAGE_PEOPLE):
         tabs.append(("stuck_emails", "Stuck e-mails"))
+    if len(tabs) == len(_IN_HEADER):
+        return []
     return [
         {"text": text, "href": reverse(f"reminders:{name}"), "current": name == current}
         for name, text in tabs

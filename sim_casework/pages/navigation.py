@@ -1,4 +1,4 @@
-"""The links at the top of every page: only to pages that this person may open. Asks nothing but today's roles."""
+"""The links at the top of every page: only to pages that this person may open, and how many notifications wait."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.urls import NoReverseMatch, reverse
 from accounts.models import User
 from accounts.roles import Act
 from accounts.selectors import may
+from reminders.selectors import unread_count
 
 # Text, name of the page, and the act that opens it; None opens it to everybody who is signed in.
 _PAGES: list[tuple[str, str, Act | None]] = [
@@ -28,6 +29,7 @@ class NavigationItem:
     text: str
     href: str
     current: bool
+    count: int = 0
 
 
 def items(request: HttpRequest) -> list[NavigationItem]:
@@ -37,10 +39,14 @@ def items(request: HttpRequest) -> list[NavigationItem]:
         return []
     shown = [(text, name) for text, name, act in _PAGES if act is None or may(user, act)]
     return [
-        NavigationItem(text, href, current=_is_current(request.path, href))
-        for text, href in ((text, _address(name)) for text, name in shown)
+        NavigationItem(text, href, current=_is_current(request.path, href), count=_count(user, name))
+        for text, name, href in ((text, name, _address(name)) for text, name in shown)
         if href
     ]
+
+
+def _count(user: User, name: str) -> int:
+    return unread_count(user) if name == "reminders:notifications" else 0
 
 
 def _address(name: str) -> str:
