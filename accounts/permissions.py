@@ -16,12 +16,13 @@ from core.models import GuardedQuerySet
 
 
 def managed_organisations(by: User) -> GuardedQuerySet[Organisation]:
-    """The organisations whose people the user looks after: their own, and those that never had an administrator."""
+    """The organisations whose people the user looks after: their own, and those they added until these have an
+    administrator of their own."""
     own = [m.organisation_id for m in current_memberships(by) if m.role == Role.ADMINISTRATOR]
     if not own:
         return Organisation.objects.none()
     administrators = Membership.objects.filter(organisation=OuterRef("pk"), role=Role.ADMINISTRATOR)
-    return Organisation.objects.filter(Q(pk__in=own) | ~Exists(administrators))
+    return Organisation.objects.filter(Q(pk__in=own) | Q(added_by=by) & ~Exists(administrators))
 
 
 def managed_teams(by: User) -> GuardedQuerySet[Team]:
@@ -79,12 +80,14 @@ def grantable_roles(by: User) -> list[Role]:
 def require_grantable(by: User, user: User, role: str, team: Team | None) -> None:
     """The gate in front of every change of a role.
 
-    Raises: DomainError for one's own roles; NotAllowed for a role, team or organisation out of reach.
+    Raises: DomainError for one's own roles or a missing team; NotAllowed for a role, team or organisation out of reach.
     """
     if by.pk == user.pk:
         raise DomainError("Nobody changes their own roles. Ask another administrator.")
     if role in TEAM_ROLES:
-        if team is None or not managed_teams(by).filter(pk=team.pk).exists():
+        if team is None:
+            raise DomainError("Choose the team in which they will have this role", field="team")
+        if not managed_teams(by).filter(pk=team.pk).exists():
             raise NotAllowed("You may give roles in your own teams only.")
     elif not _looks_after_organisation_of(by, user):
         raise NotAllowed("Only an administrator of that organisation may give this role.")

@@ -47,7 +47,7 @@ def add_organisation(*, by: User | None, name: str, kind: str) -> Organisation:
         raise DomainError("Enter the name of the organisation", field="name")
     if Organisation.objects.filter(name__iexact=name).exists():
         raise DomainError(f"There is already an organisation called {name}", field="name")
-    return Organisation.objects.create(name=name, kind=kind)
+    return Organisation.objects.create(name=name, kind=kind, added_by=by)
 
 
 def add_team(*, by: User | None, name: str, trust: Organisation, force: Organisation, phone: str) -> Team:

@@ -16,7 +16,7 @@ from accounts.roles import Act
 from accounts.services.people import add_membership, end_membership
 from accounts.services.registrations import add_registration, renew_registration
 from accounts.views.people import the_person
-from core.errors import DomainError
+from accounts.views.telling import do_and_tell
 from core.submission import try_service
 
 
@@ -45,12 +45,12 @@ def membership_end(request: HttpRequest, user_id: int, membership_id: int) -> Ht
     if membership is None:
         raise Http404
     if request.method == "POST":
-        try:
-            end_membership(by=by, membership=membership)
-        except DomainError as error:
-            messages.error(request, error.message)
-        else:
-            messages.success(request, f"The role was ended: {role_words(membership)}.")
+        ended = membership
+        do_and_tell(
+            request,
+            lambda: end_membership(by=by, membership=ended),
+            f"The role was ended: {role_words(membership)}.",
+        )
         return redirect("accounts:person", person.pk)
     context = {"person": person, "role": role_words(membership)}
     return render(request, "accounts/membership_end.jinja", context)

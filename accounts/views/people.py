@@ -26,7 +26,7 @@ from accounts.roles import Act
 from accounts.services.invitations import invite_person, resend_invitation
 from accounts.services.leaving import end_person
 from accounts.services.second_factors import has_second_factor, open_reset_of
-from core.errors import DomainError
+from accounts.views.telling import do_and_tell
 from core.submission import try_service
 
 
@@ -117,12 +117,11 @@ def person_find(request: HttpRequest) -> HttpResponse:
 @role_page(Act.MANAGE_PEOPLE)
 def invitation_resend(request: HttpRequest, user_id: int) -> HttpResponse:
     found = the_person(request, user_id)
-    try:
-        resend_invitation(by=signed_in_user(request), user=found)
-    except DomainError as error:
-        messages.error(request, error.message)
-    else:
-        messages.success(request, f"A new link was sent to {found.email}. The old one no longer works.")
+    do_and_tell(
+        request,
+        lambda: resend_invitation(by=signed_in_user(request), user=found),
+        f"A new link was sent to {found.email}. The old one no longer works.",
+    )
     return redirect("accounts:person", found.pk)
 
 
@@ -131,11 +130,10 @@ def invitation_resend(request: HttpRequest, user_id: int) -> HttpResponse:
 def person_leave(request: HttpRequest, user_id: int) -> HttpResponse:
     found = the_person(request, user_id)
     if request.method == "POST":
-        try:
-            end_person(by=signed_in_user(request), user=found)
-        except DomainError as error:
-            messages.error(request, error.message)
-        else:
-            messages.success(request, f"The account of {found} is closed.")
+        do_and_tell(
+            request,
+            lambda: end_person(by=signed_in_user(request), user=found),
+            f"The account of {found} is closed.",
+        )
         return redirect("accounts:person", found.pk)
     return render(request, "accounts/person_leave.jinja", {"person": found})

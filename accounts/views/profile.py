@@ -11,7 +11,7 @@ from accounts.directory import own_roles, registrations_of
 from accounts.gate import signed_in_user
 from accounts.presenters import present_registrations, present_roles, present_sessions
 from accounts.services.sessions import end_other_sessions, end_session_called, open_sessions
-from core.errors import DomainError
+from accounts.views.telling import do_and_tell
 from core.formatting import counted
 
 
@@ -30,12 +30,12 @@ def profile(request: HttpRequest) -> HttpResponse:
 @require_POST
 def session_end(request: HttpRequest) -> HttpResponse:
     """End the one session that the form names."""
-    try:
-        end_session_called(by=signed_in_user(request), reference=request.POST.get("session", ""))
-    except DomainError as error:
-        messages.error(request, error.message)
-    else:
-        messages.success(request, "That session was ended.")
+    reference = request.POST.get("session", "")
+    do_and_tell(
+        request,
+        lambda: end_session_called(by=signed_in_user(request), reference=reference),
+        "That session was ended.",
+    )
     return redirect("accounts:profile")
 
 

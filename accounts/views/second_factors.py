@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
@@ -19,7 +18,7 @@ from accounts.services.second_factors import (
     request_second_factor_reset,
 )
 from accounts.views.people import the_person
-from core.errors import DomainError
+from accounts.views.telling import do_and_tell
 
 
 @require_http_methods(["GET", "POST"])
@@ -55,10 +54,5 @@ def second_factor_refuse(request: HttpRequest, user_id: int) -> HttpResponse:
 
 def _decide(request: HttpRequest, user_id: int, service: Callable[..., Any], done: str) -> HttpResponse:
     person = the_person(request, user_id)
-    try:
-        service(by=signed_in_user(request), user=person)
-    except DomainError as error:
-        messages.error(request, error.message)
-    else:
-        messages.success(request, done)
+    do_and_tell(request, lambda: service(by=signed_in_user(request), user=person), done)
     return redirect("accounts:person", person.pk)

@@ -110,7 +110,9 @@ def demo_groups(*, with_codes: bool) -> list[DemoGroup]:
 def demo_sign_in(request: HttpRequest) -> HttpResponse:
     """Sign in as the person whose button was pressed, as if password and code had been given."""
     chosen = request.POST.get("username", "")
-    user = next((p for p in everybody_with_roles() if p.username == chosen), None)
+    # Those whom the page offers: without a role there would be nothing to see.
+    offered = (person for person in everybody_with_roles() if person.memberships.all())
+    user = next((person for person in offered if person.username == chosen), None)
     if user is None:
         raise Http404
     if request.user.is_authenticated:
