@@ -39,7 +39,7 @@ PATIENT_EDIT = "patient-edit"
 
 @role_page(Act.REGISTER_PATIENT)
 def find(request: HttpRequest) -> HttpResponse:
-    form = FindForm(request.POST or None)
+    form = FindForm(request.POST if request.method == "POST" else None)
     context: dict[str, Any] = {"form": form, "has_searched": False}
     if request.method == "POST" and form.is_valid():
         found = find_patients(
@@ -114,7 +114,7 @@ def duplicate(request: HttpRequest, patient_id: uuid.UUID, registered_id: uuid.U
     """Not gated by the patient: the lead of the team decides, even where the case has long been closed."""
     user = signed_in_user(request)
     reference = require_lead_of_team(by=user, patient=patient_id)
-    form = DuplicateForm(request.POST or None)
+    form = DuplicateForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         settle_duplicate(
             by=user, patient=patient_id, registered=registered_id, decision=form.cleaned_data["decision"]

@@ -16,7 +16,7 @@ from audit.models import EntrySubject, LogEntry
 from audit.writing import keyed_digest
 from cases.models import Case, Draft, OtherName, Patient, RelatedPerson
 from cases.services.patients import REGISTERED
-from tests.patients import form_data, register, registered, test_range_number
+from tests.patients import form_data, register, registered, invented_nhs_number
 from tests.people import Cast, make_cast
 from tests.sessions import sign_in
 
@@ -73,7 +73,7 @@ def test_somebody_is_found_by_reference_however_it_is_typed(cast: Cast, amira: C
 
 
 def test_somebody_is_found_by_nhs_number_and_by_date_of_birth(cast: Cast, amira: Client) -> None:
-    number = test_range_number()
+    number = invented_nhs_number()
     with access_context(route="test", actor=cast["amira"]):
         wren = registered(cast, nhs_number=number)
     assert wren.reference in find(amira, f"{number[:3]} {number[3:6]} {number[6:]}")
@@ -121,7 +121,7 @@ def test_a_registration_comes_after_a_search(amira: Client) -> None:
 
 
 def test_everything_typed_is_registered_and_the_case_is_open(cast: Cast, amira: Client) -> None:
-    number = test_range_number()
+    number = invented_nhs_number()
     answer = register(
         amira,
         form_data(
@@ -207,11 +207,11 @@ def test_bad_input_is_refused_at_its_field_and_nothing_is_written(
         assert not Patient.objects.filter(preferred_name="Kept text").exists()
 
 
-def test_a_test_range_number_is_refused_in_a_real_installation(
+def test_a_invented_nhs_number_is_refused_in_a_real_installation(
     cast: Cast, amira: Client, settings: Any
 ) -> None:
     settings.ALLOW_TEST_NHS_NUMBERS = False
-    page = register(amira, form_data(cast, nhs_number=test_range_number())).content.decode()
+    page = register(amira, form_data(cast, nhs_number=invented_nhs_number())).content.decode()
     assert "from the range kept for tests" in page
 
 
@@ -229,7 +229,7 @@ def test_a_visible_namesake_is_shown_with_a_link_and_may_be_said_to_be_another_p
 
 
 def test_a_visible_nhs_number_of_the_team_is_answered_with_a_link(cast: Cast, amira: Client) -> None:
-    number = test_range_number()
+    number = invented_nhs_number()
     with access_context(route="test", actor=cast["amira"]):
         wren = registered(cast, nhs_number=number)
     spaced = f"{number[:3]} {number[3:6]} {number[6:]}"
@@ -349,7 +349,7 @@ def test_a_third_save_during_the_choice_is_a_clash_again(cast: Cast, amira: Clie
 
 
 def test_an_edit_may_not_take_the_nhs_number_of_a_visible_patient(cast: Cast, amira: Client) -> None:
-    number = test_range_number()
+    number = invented_nhs_number()
     with access_context(route="test", actor=cast["amira"]):
         wren = registered(cast, nhs_number=number)
     page = edit(amira, cast.nora, edit_data(amira, cast.nora, nhs_number=number)).content.decode()
@@ -365,7 +365,7 @@ def test_an_outsider_may_not_edit(cast: Cast, client: Client) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_two_registrations_of_one_nhs_number_at_the_same_time_make_one_record() -> None:
     cast = make_cast()
-    number = test_range_number(7)
+    number = invented_nhs_number(7)
     results: list[str] = []
     barrier = threading.Barrier(2)
 

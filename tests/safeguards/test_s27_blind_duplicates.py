@@ -1,0 +1,219 @@
+"""S27: nobody learns from a search, a registration or an edit that somebody else's patient exists."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from audit.context import access_context
+from audit.models import EntrySubject, LogEntry
+from cases.models import Case, OtherName, Patient
+from cases.services.patients import POSSIBLE_DUPLICATE, REGISTERED
+from reminders.models import Reminder
+from tests.patients import form_data, register, registered, invented_nhs_number
+from tests.people import Cast, make_cast
+from tests.sessions import sign_in
+
+pytestmark = pytest.mark.django_db
+NUMBER = invented_nhs_number(3)
+
+
+@pytest.fixture
+def cast() -> Cast:
+    return make_cast()
+
+
+def southern_patient(cast: Cast, **changes: Any) -> Patient:
+    with access_context(route="test", actor=cast["sol"]):
+        return registered(cast, by="sol", **changes)
+
+
+def tasks() -> list[Reminder]:
+    with access_context(route="test", is_system=True):
+        return list(
+            Reminder.objects.filter(kind=POSSIBLE_DUPLICATE, settled_at__isnull=True)
+            .select_related("recipient")
+            .order_by("recipient__username")
+        )
+
+
+def answer_of(cast: Cast, **changes: Any) -> tuple[int, str, str]:
+    """Status, place and the page after a registration by North, without what is random in each of them."""
+    client = sign_in(Client(), cast["amira"])
+    answer = register(client, form_data(cast, **changes))
+    page = client.get(answer["Location"]).content.decode()
+    place, page = (neutral(text) for text in (answer["Location"], page))
+    return answer.status_code, place, page
+
+
+def neutral(text: str) -> str:
+    text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "<key>", text)
+    text = re.sub(r"SC-[0-9A-Z]{6}", "<reference>", text)
+    text = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "<token>", text)
+    return re.sub(r'data-(session-ends-at|server-now)="[^"]*"', "<clock>", text)
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        {"nhs_number": NUMBER, "given_name": "Quite", "family_name": "Different"},
+        {"given_name": "WREN", "family_name": "alder"},
+    ],
+)
+def test_s27_a_registration_answers_in_the_same_bytes_with_and_without_a_match(
+    cast: Cast, hidden: dict[str, Any]
+) -> None:
+    before = answer_of(cast, nhs_number=NUMBER)
+    with access_context(route="test", is_system=True):
+        first = Patient.objects.get(family_name="Alder")
+        first.nhs_number, first.family_name = "", "Elder"
+        first.save()
+    southern_patient(cast, **hidden)
+    after = answer_of(cast, nhs_number=NUMBER)
+    assert after == before
+    assert REGISTERED in after[2]
+
+
+def test_s27_a_match_becomes_a_task_of_the_leads_concerned_and_of_nobody_else(cast: Cast) -> None:
+    theirs = southern_patient(cast, nhs_number=NUMBER)
+    register(sign_in(Client(), cast["amira"]), form_data(cast, nhs_number=NUMBER))
+    (task,) = tasks()
+    assert task.recipient.username == "sia"
+    assert task.patient_id == theirs.pk
+    assert theirs.reference in task.text
+    assert "North team (01632 960101)" in task.text
+    assert "same NHS number" in task.text
+    assert "Wren" not in task.text
+
+
+def test_s27_a_match_stands_on_the_trail_as_a_duplicate_check_and_not_as_opened(cast: Cast) -> None:
+    theirs = southern_patient(cast, nhs_number=NUMBER)
+    register(sign_in(Client(), cast["amira"]), form_data(cast, nhs_number=NUMBER))
+    with access_context(route="test", is_system=True):
+        subject = EntrySubject.objects.filter(patient_id=theirs.pk, relationship="duplicate check").order_by(
+            "-at"
+        )[0]
+        entry = LogEntry.objects.get(pk=subject.entry_id)
+    assert (entry.actor_name, entry.route, subject.is_opened) == ("amira", "cases:patient_register", False)
+
+
+def test_s27_a_former_name_with_the_same_birthday_is_a_match(cast: Cast) -> None:
+    theirs = southern_patient(cast, given_name="Other", family_name="Name", former_names=("Wren Alder",))
+    register(sign_in(Client(), cast["amira"]), form_data(cast))
+    assert [task.patient_id for task in tasks()] == [theirs.pk]
+    assert "same name and date of birth" in tasks()[0].text
+
+
+def test_s27_no_match_makes_no_task(cast: Cast) -> None:
+    southern_patient(cast, given_name="Wren", family_name="Alder", date_of_birth=dt.date(1970, 1, 1))
+    register(sign_in(Client(), cast["amira"]), form_data(cast))
+    assert tasks() == []
+
+
+def close_for_good(cast: Cast, patient: Patient) -> None:
+    with access_context(route="test", is_system=True):
+        case = Case.objects.get(patient=patient)
+        case.opened_on = timezone.localdate() - dt.timedelta(days=90)
+        case.closed_on = timezone.localdate() - dt.timedelta(days=60)
+        case.closed_by, case.next_service = cast["lena"], "GP"
+        case.save()
+
+
+def test_s27_a_hidden_number_of_the_own_team_answers_in_the_same_bytes(cast: Cast) -> None:
+    other = invented_nhs_number(9)
+    before = answer_of(cast, nhs_number=other)
+    with access_context(route="test", actor=cast["amira"]):
+        former = registered(cast, given_name="Former", family_name="Patient", nhs_number=NUMBER)
+        first = Patient.objects.get(family_name="Alder")
+        first.family_name = "Elder"
+        first.save()
+    close_for_good(cast, former)
+    after = answer_of(cast, nhs_number=NUMBER)
+
+    def without_number(answer: tuple[int, str, str]) -> tuple[int, str, str]:
+        return answer[0], answer[1], re.sub(r"999 \d{3} \d{4}", "<number>", answer[2])
+
+    assert without_number(after) == without_number(before)
+    with access_context(route="test", is_system=True):
+        new = Patient.objects.get(family_name="Alder")
+    assert (new.nhs_number, new.is_nhs_number_in_question) == (NUMBER, True)
+    # Nobody sees the old record any more, so the task carries its reference and no patient.
+    assert [(task.recipient.username, task.patient_id) for task in tasks()] == [("dev", None), ("lena", None)]
+    assert former.reference in tasks()[0].text
+
+
+def edit(client: Client, patient: Patient, **changes: str) -> Any:
+    data = {
+        "given_name": patient.given_name,
+        "family_name": patient.family_name,
+        "date_of_birth_day": str(patient.date_of_birth.day),
+        "date_of_birth_month": str(patient.date_of_birth.month),
+        "date_of_birth_year": str(patient.date_of_birth.year),
+        "version": str(patient.version),
+    } | changes
+    return client.post(reverse("cases:patient_edit", args=[patient.pk]), data)
+
+
+def test_s27_an_edit_to_a_hidden_number_is_saved_like_any_other_and_told_to_the_leads(cast: Cast) -> None:
+    theirs = southern_patient(cast, nhs_number=NUMBER)
+    client = sign_in(Client(), cast["amira"])
+    assert edit(client, cast.nora, nhs_number=NUMBER).status_code == 302
+    assert [(task.recipient.username, task.patient_id) for task in tasks()] == [("sia", theirs.pk)]
+
+
+def test_s27_correcting_the_number_ends_the_question(cast: Cast) -> None:
+    with access_context(route="test", actor=cast["amira"]):
+        former = registered(cast, nhs_number=NUMBER)
+    close_for_good(cast, former)
+    client = sign_in(Client(), cast["amira"])
+    edit(client, cast.nora, nhs_number=NUMBER)
+    with access_context(route="test", is_system=True):
+        nora = Patient.objects.get(pk=cast.nora.pk)
+    assert nora.is_nhs_number_in_question
+    edit(client, nora, nhs_number=invented_nhs_number(5))
+    with access_context(route="test", is_system=True):
+        assert not Patient.objects.get(pk=cast.nora.pk).is_nhs_number_in_question
+
+
+def test_s27_the_lead_decides_on_a_page_of_their_own(cast: Cast) -> None:
+    theirs = southern_patient(cast, nhs_number=NUMBER)
+    register(sign_in(Client(), cast["amira"]), form_data(cast, nhs_number=NUMBER))
+    link = tasks()[0].link
+    for name in ("lena", "sol", "amira"):
+        assert sign_in(Client(), cast[name]).get(link).status_code in {403, 404}
+    sia = sign_in(Client(), cast["sia"])
+    page = sia.get(link).content.decode()
+    assert theirs.reference in page
+    assert "Write what you decided" in sia.post(link, {}).content.decode()
+    assert sia.post(link, {"decision": "Rang the North lead"}).status_code == 302
+    assert tasks() == []
+    with access_context(route="test", is_system=True):
+        entry = LogEntry.objects.filter(route="cases:duplicate", outcome="ok").order_by("-id")[0]
+    assert entry.reason == "Rang the North lead"
+
+
+def test_s27_a_search_reads_the_same_whether_somebody_elses_patient_exists_or_not(cast: Cast) -> None:
+    client = sign_in(Client(), cast["amira"])
+
+    def page() -> str:
+        answer = client.post(reverse("cases:find"), {"terms": "Wren Alder"})
+        return neutral(answer.content.decode())
+
+    before = page()
+    theirs = southern_patient(cast)
+    with access_context(route="test", is_system=True):
+        OtherName.objects.create(
+            patient=theirs,
+            kind="alias",
+            name="Wren",
+            controller=cast.south.trust,
+            regime="UK GDPR",
+            created_by=cast["sol"],
+        )
+    assert page() == before
