@@ -1,4 +1,4 @@
-"""The demo as real processes: started, refused, killed, stopped. One story on one state folder, so its tests keep their order."""
+"""The demo as real processes: started, refused, killed, stopped. One story on one state folder, so its tests keep their order (make's --dist loadfile)."""
 
 import os
 import select
@@ -22,7 +22,6 @@ from sim_casework.devstack.paths import REPOSITORY
 
 pytestmark = [
     pytest.mark.processes,
-    pytest.mark.xdist_group("demo_process"),
     pytest.mark.skipif(sys.platform != "linux", reason="looks the processes up in /proc"),
 ]
 
@@ -53,7 +52,7 @@ class Demo:
         return self.state.with_suffix(".output")
 
     def environment(self, **changes: str) -> dict[str, str]:
-        ours = ("DATABASE_", "BROKER_", "SIM_TEST_", "DJANGO_", "PYTEST_", "COV_", "MAKE", "MFLAGS")
+        ours = ("DATABASE_", "BROKER_", "SIM_TEST_", "DJANGO_", "PYTEST_", "COV", "MAKE", "MFLAGS")
         plain = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         return plain | {"STATE_DIR": str(self.state), "PORT": str(self.port)} | changes
 
