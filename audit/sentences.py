@@ -62,6 +62,7 @@ VERBS = {
     "started": "start",
     "struck": "strike",
     "submitted": "submit",
+    "told": "tell",
     "took": "take",
     "used": "use",
     "withdrew": "withdraw",

@@ -4,3 +4,11 @@ from django.apps import AppConfig
 class SimCaseworkConfig(AppConfig):
     name = "sim_casework"
     verbose_name = "SIM Casework"
+
+    def ready(self) -> None:
+        from audit import sentences
+        from sim_casework.trail_words import OTHER_WORK, RELATIONSHIPS, ROUTES
+
+        sentences.register(ROUTES)
+        sentences.register(OTHER_WORK)
+        sentences.register_relationships(RELATIONSHIPS)
