@@ -108,15 +108,15 @@ def _as_sent(saved: forms.BaseForm, name: str) -> dict[str, str]:
     field = saved.fields[name]
     value = field.prepare_value(saved.get_initial_for_field(field, name))
     if isinstance(field.widget, forms.MultiWidget):
-        parts = field.widget.decompress(value)
-        names = [name + suffix for suffix in field.widget.widgets_names]
+        parts = field.widget.decompress(value) or []
+        names = [name + suffix for suffix in field.widget.widgets_names]  # type: ignore[attr-defined]
         return {n: str(part or "") for n, part in zip(names, parts, strict=True)}
     return {name: "" if value is None else str(value)}
 
 
 def _words(field: forms.Field, value: Any) -> str:
     if isinstance(field, forms.ChoiceField):
-        known = {str(key): str(label) for key, label in field.choices}  # type: ignore[union-attr]
+        known = {str(key): str(label) for key, label in field.choices}  # type: ignore[union-attr,misc]
         return known.get(str(value), str(value or ""))
     if isinstance(value, date):
         return day(value)

@@ -35,7 +35,7 @@ def _was_sent(widget: forms.Widget, posted: MultiValueDict[str, str], name: str)
 
 def _input_names(widget: forms.Widget, name: str) -> Iterable[str]:
     if isinstance(widget, forms.MultiWidget):
-        return [name + suffix for suffix in widget.widgets_names]
+        return [name + suffix for suffix in widget.widgets_names]  # type: ignore[attr-defined]
     return [name]
 
 

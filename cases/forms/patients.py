@@ -165,8 +165,8 @@ PATIENT_FIELDS = (
 def patient_initial(patient: Patient, names: list[OtherName], related: list[RelatedPerson]) -> dict[str, Any]:
     """The saved record as the form's initial values."""
     initial = {name: getattr(patient, name) for name in PATIENT_FIELDS}
-    for field, kind in (("former_names", OtherName.Kind.FORMER), ("aliases", OtherName.Kind.ALIAS)):
-        initial[field] = "\n".join(name.name for name in names if name.kind == kind)
+    for field, of_kind in (("former_names", OtherName.Kind.FORMER), ("aliases", OtherName.Kind.ALIAS)):
+        initial[field] = "\n".join(name.name for name in names if name.kind == of_kind)
     by_kind = {person.kind: person for person in related}
     for prefix, kind in RELATED.items():
         person = by_kind.get(kind)

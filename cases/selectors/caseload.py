@@ -61,7 +61,8 @@ def caseload(
         cases = cases.filter(Q(clinical_mentor=mentor) | Q(police_mentor=mentor))
     if narrowed.is_overdue:
         cases = cases.filter(Exists(overdue.filter(patient=OuterRef("patient"))))
-    edge = visible_patients(user).filter(pk=after or before).first() if after or before else None
+    beside = after or before
+    edge = visible_patients(user).filter(pk=beside).first() if beside else None
     if edge is not None and after is None:
         return _page_before(cases, edge)
     return _page_after(cases, edge)

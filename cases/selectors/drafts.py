@@ -45,7 +45,7 @@ def unfinished_drafts(user: User) -> GuardedQuerySet[Draft]:
         patient__in=visible_patients(user, Act.READ_CLINICAL),
     )
     shown |= Q(is_clinical_only=False, patient__in=visible_patients(user))
-    return Draft.objects.filter(shown, user=user).select_related("patient").order_by("-saved_at")  # type: ignore[return-value]
+    return Draft.objects.filter(shown, user=user).select_related("patient").order_by("-saved_at")
 
 
 def old_drafts_of_team(user: User) -> list[OldDrafts]:

@@ -49,18 +49,17 @@ def find_patients(user: User, terms: str, date_of_birth: date | None) -> Found:
     """
     context = current_context()
     context.action = LogEntry.Action.SEARCH
-    context.notes["terms"] = keyed_digest(
-        " ".join(filter(None, [terms, date_of_birth and date_of_birth.isoformat()]))
-    )
+    born = date_of_birth.isoformat() if date_of_birth else ""
+    context.notes["terms"] = keyed_digest(f"{terms} {born}")
     patients = visible_patients(user)
     if date_of_birth:
         patients = patients.filter(date_of_birth=date_of_birth)
-    patients = patients.alias(
+    named = patients.alias(
         family_capitals=Upper("family_name"),
         given_capitals=Upper("given_name"),
         preferred_capitals=Upper("preferred_name"),
     ).filter(_terms(terms))
-    rows = list(patients.order_by("family_name", "given_name", "id")[: MOST_FOUND + 1])
+    rows = list(named.order_by("family_name", "given_name", "id")[: MOST_FOUND + 1])
     return Found(rows[:MOST_FOUND], len(rows) > MOST_FOUND)
 
 

@@ -210,7 +210,10 @@ def _refuse_visible_match(by: User, team: Team, details: PatientDetails, *, is_s
 
 
 def _refuse_visible_number(by: User, team: Team, number: str, *, apart_from: uuid.UUID | None) -> None:
-    if number and visible_patients(by).filter(team=team, nhs_number=number).exclude(pk=apart_from).exists():
+    same = visible_patients(by).filter(team=team, nhs_number=number)
+    if apart_from:
+        same = same.exclude(pk=apart_from)
+    if number and same.exists():
         raise DomainError("Your team already has a record with this NHS number.", field="nhs_number")
 
 
@@ -232,13 +235,11 @@ def _hidden_matches(by: User, details: PatientDetails, *, apart_from: uuid.UUID 
         same |= Q(nhs_number=details.nhs_number)
     with recorded_query(_DUPLICATE_CHECK):
         visible = set(visible_patients(by).filter(same).values_list("pk", flat=True))
-        rows = set(
-            Patient.objects.filter(same).exclude(pk=apart_from).values_list("pk", "team_id", "nhs_number")
-        )
+        rows = set(Patient.objects.filter(same).values_list("pk", "team_id", "nhs_number"))
     return [
         _Match(key, team, bool(number) and number == details.nhs_number)
         for key, team, number in sorted(rows)
-        if key not in visible
+        if key not in visible and key != apart_from
     ]
 
 

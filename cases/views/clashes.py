@@ -40,7 +40,7 @@ def save_edit(
     ``saved`` is the same form, unbound, with the record's present values and version; ``bind`` makes the form from
     posted data; ``save`` calls the service, which raises VersionClash.
     """
-    posted = request.POST
+    posted: QueryDict = request.POST
     if CLASH in posted:
         typed = bind(posted)
         typed.full_clean()

@@ -47,7 +47,4 @@ def people_not_signed_in_yet(by: User) -> GuardedQuerySet[User]:
         .filter(invitations__isnull=False)
         .distinct()
         .order_by("pk")
-    )[
-          # type: ignore[no-any-return]
-        :MOST
-    ]
+    )[:MOST]

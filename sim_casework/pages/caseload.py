@@ -57,9 +57,10 @@ def _rows(page: CaseloadPage, overdue: GuardedQuerySet[Reminder]) -> list[Caselo
     keys = [case.patient_id for case in page.cases]
     late: dict[uuid.UUID, list[str]] = {}
     for task in overdue.filter(patient__in=keys):
-        texts = late.setdefault(task.patient_id, [])
-        if task.text not in texts:  # one task of several people
-            texts.append(task.text)
+        for key in task.patient_keys:
+            texts = late.setdefault(key, [])
+            if task.text not in texts:  # one task of several people
+                texts.append(task.text)
     return present_caseload(page, reviews=next_reviews(keys), contacts=last_contacts(keys), overdue=late)
 
 

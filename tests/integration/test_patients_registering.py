@@ -16,7 +16,7 @@ from audit.models import EntrySubject, LogEntry
 from audit.writing import keyed_digest
 from cases.models import Case, Draft, OtherName, Patient, RelatedPerson
 from cases.services.patients import REGISTERED
-from tests.patients import form_data, register, registered, invented_nhs_number
+from tests.patients import form_data, invented_nhs_number, register, registered
 from tests.people import Cast, make_cast
 from tests.sessions import sign_in
 

@@ -16,7 +16,7 @@ from audit.models import EntrySubject, LogEntry
 from cases.models import Case, OtherName, Patient
 from cases.services.patients import POSSIBLE_DUPLICATE, REGISTERED
 from reminders.models import Reminder
-from tests.patients import form_data, register, registered, invented_nhs_number
+from tests.patients import form_data, invented_nhs_number, register, registered
 from tests.people import Cast, make_cast
 from tests.sessions import sign_in
 
