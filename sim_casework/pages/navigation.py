@@ -20,7 +20,7 @@ _PAGES: list[tuple[str, str, Act | None]] = [
     ("Tasks", "reminders:tasks", None),
     ("Notifications", "reminders:notifications", None),
     ("People", "accounts:people", Act.MANAGE_PEOPLE),
-    ("Trail", "audit:trail", Act.READ_TRAIL),
+    ("Trail", "audit:trail_home", Act.READ_TRAIL),
 ]
 
 
