@@ -91,18 +91,20 @@ class DemoLoginView(LoginView):
 
 
 def demo_groups(*, with_codes: bool) -> list[DemoGroup]:
-    """Everybody who can sign in, by team; who has no team, by organisation."""
-    groups: dict[str, list[DemoPerson]] = {}
+    """Everybody who can sign in: the teams first, then who works for an organisation as a whole."""
+    order = list(Role)
+    groups: dict[tuple[bool, str], list[tuple[int, DemoPerson]]] = {}
     for person in everybody_with_roles():
         for membership in list(person.memberships.all())[:1]:
-            shown = DemoPerson(
-                username=person.username,
-                name=str(person),
-                role=Role(membership.role).label,
-                code=current_code(person) if with_codes else "",
-            )
-            groups.setdefault(str(membership.team or membership.organisation), []).append(shown)
-    return [DemoGroup(heading, people) for heading, people in sorted(groups.items())]
+            role = Role(membership.role)
+            code = current_code(person) if with_codes else ""
+            shown = DemoPerson(person.username, str(person), role.label, code)
+            heading = (membership.team is None, str(membership.team or membership.organisation))
+            groups.setdefault(heading, []).append((order.index(role), shown))
+    return [
+        DemoGroup(heading, [shown for _, shown in sorted(people, key=lambda p: p[0])])
+        for (_, heading), people in sorted(groups.items())
+    ]
 
 
 @from_this_computer
