@@ -52,9 +52,13 @@ class ReminderSubscriber:
         """Mark the fact's reminders as dealt with: the unsent are not sent any more, the sent count as read."""
         of_fact = Q(kind=kind, subject=subject)
         with recorded_query("reminders settled"):
-            settled = Reminder.objects.filter(of_fact, settled_at__isnull=True).update(settled_at=Now())
-            if settled:
-                # In a second statement, whose snapshot holds what a worker sent while the first one waited for it.
+            unsettled = Reminder.objects.filter(of_fact, settled_at__isnull=True)
+            has_any = False
+            # Again until none is left, and only then the notifications: each statement sees what a worker has
+            # committed (sent, handed to a lead) while the one before waited for it.
+            while unsettled.update(settled_at=Now()):
+                has_any = True
+            if has_any:
                 Notification.objects.filter(
                     reminder__kind=kind, reminder__subject=subject, read_at__isnull=True
                 ).update(read_at=Now())

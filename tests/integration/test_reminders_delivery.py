@@ -253,8 +253,9 @@ def test_a_worker_that_meets_a_settlement_under_way_leaves_the_reminder_alone(ca
 def test_a_settlement_that_is_rolled_back_delays_the_reminder_but_does_not_lose_it(cast: Cast) -> None:
     tell(cast, "amira")
     (claim,) = claim_due()
-    with access_context(route="tests", is_system=True):
-        settle(kind="plan-review", subject="tests.fact:0")
+    with transaction.atomic():
+        with access_context(route="tests", is_system=True):
+            settle(kind="plan-review", subject="tests.fact:0")
         assert run_at_the_same_time(lambda: send(claim), threads=1) == [None]
         transaction.set_rollback(True)
     lapse_leases()
@@ -264,8 +265,30 @@ def test_a_settlement_that_is_rolled_back_delays_the_reminder_but_does_not_lose_
 
 def test_a_settlement_that_waits_for_a_worker_finds_what_it_sent(cast: Cast) -> None:
     tell(cast, "amira")
-    (claim,) = claim_due()
-    thread: threading.Thread
+    with settling_meanwhile() as settlement:
+        assert send(*claim_due()) is not None
+        settlement.start()
+        wait_for_blocked()
+    settlement.join()
+    assert the_reminder().settled_at is not None
+    assert Notification.objects.get().read_at is not None
+
+
+def test_a_settlement_that_waits_for_a_worker_finds_to_whom_it_handed_the_task(cast: Cast) -> None:
+    tell(cast, "amira")
+    end_membership(cast, "amira")
+    with settling_meanwhile() as settlement:
+        assert send(*claim_due()) is None
+        settlement.start()
+        wait_for_blocked()
+    settlement.join()
+    assert ticks.send_due() == 0
+    assert the_reminder(recipient__username="lena").settled_at is not None
+
+
+@contextmanager
+def settling_meanwhile() -> Iterator[threading.Thread]:
+    """The body is one transaction; the thread, once started, settles the fact and waits for that transaction."""
 
     def settle_it() -> None:
         try:
@@ -275,13 +298,7 @@ def test_a_settlement_that_waits_for_a_worker_finds_what_it_sent(cast: Cast) -> 
             connection.close()
 
     with transaction.atomic():
-        assert send(claim) is not None
-        thread = threading.Thread(target=settle_it)
-        thread.start()
-        wait_for_blocked()
-    thread.join()
-    assert the_reminder().settled_at is not None
-    assert Notification.objects.get().read_at is not None
+        yield threading.Thread(target=settle_it)
 
 
 def wait_for_blocked() -> None:

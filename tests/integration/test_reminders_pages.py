@@ -308,16 +308,36 @@ def test_the_header_tells_how_many_notifications_are_unread(cast: Cast, client: 
     assert "app-count" not in page(client, cast, "amira", "/tasks/")
 
 
-def test_reading_ones_tasks_is_on_the_trail_with_the_patients_listed(cast: Cast, client: Client) -> None:
-    tell(cast, "amira")
-    page(client, cast, "amira", "/tasks/")
+@pytest.mark.parametrize(
+    ("name", "address", "route", "role", "relationship"),
+    [
+        ("amira", "/tasks/", "tasks", "clinical mentor", "case team"),
+        ("amira", "/notifications/", "notifications", "clinical mentor", "case team"),
+        ("pete", "/tasks/", "tasks", "police mentor", "case team"),
+        ("lena", "/tasks/team/", "team_tasks", "clinical lead", "supervision"),
+    ],
+)
+def test_reading_a_list_is_on_the_trail_with_the_patients_listed(
+    cast: Cast, client: Client, name: str, address: str, route: str, role: str, relationship: str
+) -> None:
+    tell(cast, "amira", "pete", at=timezone.now() - dt.timedelta(days=2))
+    page(client, cast, name, address)
     with access_context(route="tests", is_system=True):
-        entry = LogEntry.objects.get(route="reminders:tasks")
+        entry = LogEntry.objects.get(route=f"reminders:{route}")
         (subject,) = EntrySubject.objects.filter(entry_id=entry.pk)
-    assert entry.actor == cast["amira"]
-    assert (entry.role, entry.team, entry.outcome) == ("clinical mentor", "North team", "ok")
-    assert entry.purpose == "direct care"
-    assert (subject.patient_id, subject.is_opened, subject.relationship) == (cast.nora.pk, False, "case team")
+    assert entry.actor == cast[name]
+    assert (entry.role, entry.team, entry.outcome) == (role, "North team", "ok")
+    assert (entry.action_word, entry.purpose) == ("access", "direct care")
+    assert (subject.patient_id, subject.patient_reference) == (cast.nora.pk, cast.nora.reference)
+    assert (subject.is_opened, subject.relationship) == (False, relationship)
+
+
+def test_an_attempt_on_somebody_elses_notification_is_on_the_trail(cast: Cast, client: Client) -> None:
+    tell(cast, "amira")
+    sign_in(client, cast["sol"]).post(f"/notifications/{the_notification('amira').pk}/read/")
+    with access_context(route="tests", is_system=True):
+        entry = LogEntry.objects.get(route="reminders:mark_read")
+    assert (entry.actor, entry.outcome) == (cast["sol"], "not found")
 
 
 @pytest.mark.parametrize(
