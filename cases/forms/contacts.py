@@ -91,7 +91,7 @@ class ContactForm(CaseworkForm):
     place = LineField(label="Where", required=False)
     purpose = RadioField(label=PURPOSE, choices=Purpose.choices, required=False)
     is_planned = planned_field(WAS_PLANNED, required=False, empty_value=None)
-    submission_key = forms.UUIDField(widget=forms.HiddenInput, required=False)
+    submission_key = forms.CharField(widget=forms.HiddenInput, required=False)
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     def __init__(
@@ -106,6 +106,8 @@ class ContactForm(CaseworkForm):
         super().__init__(*args, **kwargs)
         self.members = {str(member.user.pk): member for member in members}
         self.is_police = any(member.is_police for member in members if member.user == me)
+        for name in ("at", "others_present", "account", "observation", "opinion", "clinical_text"):
+            self.fields[name].widget.attrs["label_size"] = "s"
         self._offer_people(me)
         self._say_facts_apart()
         for name in self._unfit(writes_clinical, visit):
@@ -129,7 +131,9 @@ class ContactForm(CaseworkForm):
     def _say_facts_apart(self) -> None:
         if self.is_police:
             self.fields["account"].label = "Facts: what was said and done"
-            self.fields["account"].help_text = "Only what is certain. What you saw and what you think stand apart, below"
+            self.fields[
+                "account"
+            ].help_text = "Only what is certain. What you saw and what you think stand apart, below"
             self.fields["account"].error_messages["required"] = "Write the facts: what was said and done"
 
     def _unfit(self, writes_clinical: bool, visit: Visit | None) -> list[str]:
@@ -141,8 +145,11 @@ class ContactForm(CaseworkForm):
         return unfit
 
     def clean_submission_key(self) -> uuid.UUID:
-        # A page without its key is still a page somebody typed on.
-        return self.cleaned_data["submission_key"] or uuid.uuid4()
+        # A page without a proper key is still a page somebody typed on.
+        try:
+            return uuid.UUID(self.cleaned_data["submission_key"])
+        except ValueError:
+            return uuid.uuid4()
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -164,13 +171,13 @@ class ContactForm(CaseworkForm):
             account=data["account"],
             participants=[self.members[key].user for key in keys],
             police_attended=POLICE in data["present"],
+            place=self._place(),
             **{
                 name: data[name]
                 for name in (
                     "observation",
                     "opinion",
                     "others_present",
-                    "place",
                     "agreed_to_police",
                     "offered_without_police",
                     "purpose",
@@ -181,9 +188,11 @@ class ContactForm(CaseworkForm):
             },
         )
 
-    @property
-    def has_purpose(self) -> bool:
-        return "purpose" in self.fields
+    def _place(self) -> str:
+        """The last place is a fair guess for a meeting; a call that nobody gave a place has none."""
+        is_guess = not self.cleaned_data.get("version") and "place" not in self.changed_data
+        is_call = self.cleaned_data["outcome"] in (Contact.Outcome.PHONE, Contact.Outcome.OTHERS)
+        return "" if is_guess and is_call else str(self.cleaned_data["place"])
 
     def is_filled(self, *names: str) -> bool:
         """Whether an expander stands open: something in it is answered or wrong."""

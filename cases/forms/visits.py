@@ -40,7 +40,9 @@ class VisitForm(CaseworkForm):
     """A visit as it is planned; ``version`` is set when a planned one is changed."""
 
     planned_on = DayField(
-        label="Day", latest=latest_day, error_messages={"required": "Enter the day of the visit"}
+        label="Date of the visit",
+        latest=latest_day,
+        error_messages={"required": "Enter the date of the visit"},
     )
     at = TimeField(
         label="Time", help_text="For example, 14:05 or 2pm", error_messages={"required": "Enter the time"}
@@ -59,6 +61,8 @@ class VisitForm(CaseworkForm):
 
     def __init__(self, *args: Any, members: Sequence[Colleague], me: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for name in ("at", "place"):
+            self.fields[name].widget.attrs["label_size"] = "s"
         self.members = {str(member.user.pk): member for member in members}
         self.fields["participants"].choices = [  # type: ignore[attr-defined]
             (key, member_label(member, me)) for key, member in self.members.items()

@@ -45,6 +45,7 @@ def present_timeline(page: TimelinePage) -> list[TimelineEntry]:
 
 def _contact(contact: Contact) -> TimelineEntry:
     text = text_of(contact)
+    has_clinical = bool(text.clinical) or any(row.is_clinical_only for row in contact.addenda.all())
     return TimelineEntry(
         kind="contact",
         word="Contact",
@@ -54,7 +55,7 @@ def _contact(contact: Contact) -> TimelineEntry:
         by=author_words(contact),
         text=WITHHELD if text.is_withheld else _all_text(contact),
         facts=[] if text.is_withheld else contact_facts(contact),
-        tags=contact_tags(contact),
+        tags=contact_tags(contact) + ([Tag("Has clinical-only text", "purple")] if has_clinical else []),
         struck_out=text.is_struck_out,
     )
 

@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
+from audit.models import LogEntry
 from cases.models import (
     Contact,
     ContactAddendum,
@@ -34,11 +35,12 @@ from cases.services.contacts import (
     change_contact,
     gaps,
     sign_contact,
+    strike_out_contact,
 )
 from core.access_guard import recorded_query
 from core.errors import DomainError, NotAllowed, NotVisible, VersionClash
 from tests.contact_log import at_work, logged, looking, planned, posted, signed
-from tests.people import Cast, make_cast
+from tests.people import Cast, make_cast, make_patient
 from tests.sessions import sign_in
 
 pytestmark = pytest.mark.django_db
@@ -94,6 +96,22 @@ class TestLogging:
         assert "Amira Adeyemi (you)" in page
         assert 'value="The library café"' in page
         assert page.count(" checked") >= 2  # today, and me
+
+    @pytest.mark.parametrize(
+        ("outcome", "typed", "kept"),
+        [
+            ("met", "Library", "Library"),
+            ("phone", "Library", ""),
+            ("others", "Library", ""),
+            ("phone", "From the office", "From the office"),
+        ],
+    )
+    def test_a_call_does_not_take_over_the_last_place(
+        self, cast: Cast, client: Client, outcome: str, typed: str, kept: str
+    ) -> None:
+        logged(cast["cal"], cast.nora, place="Library")
+        sign_in(client, cast["amira"]).post(log_url(cast.nora), posted(outcome=outcome, place=typed))
+        assert all_contacts()[-1].place == kept
 
     @pytest.mark.parametrize("missing", ["happened_on_choice", "at", "outcome", "account"])
     def test_what_is_required_is_asked_for_and_the_text_is_kept(
@@ -242,12 +260,17 @@ class TestSecondSend:
         assert answer["Location"] == contact_url(contact)
         assert "More words" in client.get(contact_url(contact, "contact_addendum")).content.decode()
 
+    @pytest.mark.parametrize("key", ["", "nonsense", None])
+    def test_a_page_without_its_key_is_saved_all_the_same(
+        self, cast: Cast, client: Client, key: str | None
+    ) -> None:
+        sign_in(client, cast["amira"]).post(log_url(cast.nora), posted(submission_key=key))
+        assert len(all_contacts()) == 1
+
     def test_a_key_used_for_somebody_else_saves_nothing(self, cast: Cast) -> None:
         key = uuid.uuid4()
         logged(cast["amira"], cast.nora, submission_key=key)
         with looking():
-            from tests.people import make_patient
-
             other = make_patient(cast.north, cast["amira"], cast["pete"])
         with pytest.raises(DomainError, match="already used for somebody else"):
             logged(cast["amira"], other, submission_key=key)
@@ -486,8 +509,6 @@ class TestSigning:
         assert "Secret words" not in page
 
     def test_struck_out_contact_no_longer_waits(self, cast: Cast) -> None:
-        from cases.services.contacts import strike_out_contact
-
         amira = cast["amira"]
         contact = logged(amira, cast.nora)
         with at_work(amira):
@@ -687,8 +708,6 @@ class TestDrafts:
 
 
 def test_trail_says_that_something_changed_and_never_the_words(cast: Cast, client: Client) -> None:
-    from audit.models import LogEntry
-
     sign_in(client, cast["amira"])
     client.post(log_url(cast.nora), posted(account="Very private words", clinical_text="More private words"))
     with looking(), recorded_query("test"):

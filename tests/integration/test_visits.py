@@ -89,7 +89,7 @@ class TestPlanning:
         [
             (
                 {"planned_on_day": "", "planned_on_month": "", "planned_on_year": ""},
-                "Enter the day of the visit",
+                "Enter the date of the visit",
             ),
             ({"planned_on_year": "2019"}, "To record the past, log a contact"),
             ({"planned_on_year": "9999"}, "or earlier"),

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from audit.writing import UnexplainedAccess
 from cases.models import Contact, ContactAddendum, ContactClinicalNote, Draft
 from cases.selectors.contacts import own_clinical_text, timeline
 from cases.services.contacts import add_addendum, sign_contact
@@ -200,8 +201,6 @@ def test_s12_who_is_no_longer_clinical_reads_none_of_their_own(told: Told, clien
 
 
 def test_s12_loading_a_note_for_police_withholds_the_answer(told: Told) -> None:
-    from audit.writing import UnexplainedAccess
-
     pete = told.cast["pete"]
     with pytest.raises(UnexplainedAccess), at_work(pete):
         assert ContactClinicalNote.objects.get().text == NOTE
