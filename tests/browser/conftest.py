@@ -75,6 +75,8 @@ def page_at(browser: Browser, live_server: LiveServer) -> Iterator[PageAt]:
             timezone_id="Europe/London",
         )
         contexts.append(context)
+        # A page that hangs should say so before somebody loses patience; slow computers still have time.
+        context.set_default_timeout(15_000)
         context.on("page", faults.watch)
         return context.new_page()
 

@@ -1,0 +1,63 @@
+"""How a browser test gets in: a session made beforehand, its end, and the real way with password and code."""
+
+from __future__ import annotations
+
+import time
+from importlib import import_module
+
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Page, expect
+
+from accounts import session_clock
+from accounts.models import User
+from tests.people import PASSWORD
+from tests.sessions import code_now, sign_in
+
+
+def enter(page: Page, user: User, path: str = "/") -> Page:
+    """The page, signed in as ``user`` and gone to ``path``; whoever was signed in before is not any more."""
+    session = sign_in(Client(), user).cookies[settings.SESSION_COOKIE_NAME].value
+    page.context.clear_cookies()
+    # Cookies know hosts, not ports; the live server is always this one.
+    page.context.add_cookies(
+        [{"name": settings.SESSION_COOKIE_NAME, "value": session, "domain": "localhost", "path": "/"}]
+    )
+    page.goto(path)
+    return page
+
+
+def end_session(page: Page) -> None:
+    """Nothing was done for too long: the server's record of this browser's session says so from now on."""
+    session = _session_of(page)
+    session[session_clock.LAST_SEEN_AT] = time.time() - settings.SESSION_IDLE_LIMIT.total_seconds() - 1
+    session.save()
+
+
+def leave_seconds(page: Page, seconds: float) -> None:
+    """The session of this browser will be over in so many seconds."""
+    session = _session_of(page)
+    session[session_clock.LAST_SEEN_AT] = time.time() - settings.SESSION_IDLE_LIMIT.total_seconds() + seconds
+    session.save()
+
+
+def enter_by_password(page: Page, user: User) -> None:
+    """What a person does on the sign-in page that is open. Their app must hold tests.sessions.SECRET."""
+    page.get_by_label("Username or e-mail address").fill(user.username)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_label("Code from your authenticator app").fill(code_now())
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("button", name="Sign out").first).to_be_attached()
+
+
+def _session_of(page: Page) -> session_clock.SessionBase:
+    (key,) = [
+        cookie["value"]
+        for cookie in page.context.cookies()
+        if cookie["name"] == settings.SESSION_COOKIE_NAME
+    ]
+    store = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    assert store.exists(key)
+    return store
+
