@@ -107,6 +107,8 @@ DATABASES = {
         "HOST": os.environ.get("DATABASE_HOST", ""),
         "PORT": os.environ.get("DATABASE_PORT", ""),
         "CONN_MAX_AGE": 0,
+        # A connection that a restarted database has closed must not cost anybody a page.
+        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {"pool": {"min_size": 1, "max_size": 8, "timeout": 10}},
     }
 }
@@ -146,6 +148,7 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_FORMS = {"reset_password": "accounts.entrance_forms.PasswordResetForm"}
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = f"{SERVICE_NAME}: "
@@ -266,6 +269,8 @@ LOGGING = {
     "loggers": {"django.request": {"level": "ERROR"}},
 }
 
+# Whom to ring when nothing can be shown: a number or a sentence, on the pages of 500 and 503.
+OUTAGE_CONTACT = os.environ.get("OUTAGE_CONTACT", "")
 # Answered without a record when the trail cannot be written.
 FAIL_CLOSED_VIEW = "sim_casework.pages.errors.service_unavailable"
 # Routes that show nothing about anybody and are fetched by pages themselves.
