@@ -37,7 +37,6 @@ def plan_decide(request: HttpRequest, patient: Patient, number: int) -> HttpResp
         messages.info(request, f"This version is not waiting for approval. {what_happened(version)}")
         return redirect("crisis_plans:plan_version", patient.pk, number)
     form = DecisionForm(posted(request), initial={"revision": version.revision})
-    status = 200
     if request.method == "POST" and form.is_valid():
         try:
             decided = _decide(user, version, form)
@@ -45,11 +44,11 @@ def plan_decide(request: HttpRequest, patient: Patient, number: int) -> HttpResp
             # What was read is not what stands there now: nothing is decided, and the page shows the new text.
             form = DecisionForm(initial={"revision": version.revision})
             messages.info(request, f"{clash.message} Nothing was decided. Read the new text first.")
-            decided, status = None, 409
+            decided = None
         if decided is not None:
             return _decided(request, version, decided)
     context = version_context(patient, version, current_plan(user, patient)) | _signer_context(user, version)
-    return render(request, "crisis_plans/plan_decide.jinja", context | {"form": form}, status=status)
+    return render(request, "crisis_plans/plan_decide.jinja", context | {"form": form})
 
 
 def _decide(user: User, version: PlanVersion, form: DecisionForm) -> PlanSignOff | None:

@@ -16,6 +16,7 @@ from cases.forms.drafts import fill_from_draft, typed_data
 from cases.models import Patient
 from cases.presenters.patients import identity
 from cases.selectors.drafts import own_draft
+from cases.services.drafts import keep_draft
 from cases.views.drafts import PageDraft
 from cases.views.gate import patient_page
 from core.errors import VersionClash
@@ -156,11 +157,19 @@ def _save(request: HttpRequest, version: PlanVersion, page_draft: PageDraft) -> 
 def _clash_page(
     request: HttpRequest, version: PlanVersion, page_draft: PageDraft, mine: PlanContent
 ) -> HttpResponse:
+    # Kept on the server with the revision it was typed on: found again later, it clashes again and shows both.
+    keep_draft(
+        by=page_draft.user,
+        patient=page_draft.patient,
+        form=page_draft.form,
+        about=page_draft.about,
+        data=typed_data(request.POST),
+    )
     # Read again: the clash is with what was saved after this request began.
     theirs = find_version(page_draft.user, page_draft.patient or version.patient, version.number)
     form = _typed_form(request, theirs, rows=rows_in(request.POST))
     clash = clashing_sections(content_of(theirs), mine)
-    return _edit_page(request, theirs, page_draft, form, clash=clash, status=409)
+    return _edit_page(request, theirs, page_draft, form, clash=clash)
 
 
 def _edit_page(
@@ -170,7 +179,6 @@ def _edit_page(
     form: PlanForm,
     *,
     clash: list[Any] | None = None,
-    status: int = 200,
 ) -> HttpResponse:
     assert page_draft.patient is not None
     last = version.last_sign_off
@@ -183,7 +191,7 @@ def _edit_page(
         "clash": clash,
         "returned": sign_off_rows(version)[-1] if last and last.kind == "returned" else None,
     }
-    return render(request, "crisis_plans/plan_edit.jinja", context, status=status)
+    return render(request, "crisis_plans/plan_edit.jinja", context)
 
 
 def _form_to_fill(user: User, version: PlanVersion, page_draft: PageDraft) -> PlanForm:
