@@ -224,6 +224,21 @@ def test_forgotten_password_is_set_by_mail_and_the_code_is_still_asked_for(
     assert give_password(client, "amira", new).headers["Location"] == CODE
 
 
+def test_mail_for_a_new_password_is_in_our_words(client: Client, cast: Cast) -> None:
+    client.post("/account/password/reset/", {"email": "amira@example.org"})
+    (message,) = mail.outbox
+    assert message.subject == "SIM Casework: set a new password"
+    assert "somebody has asked for a new password for your account, amira." in message.body
+    assert "&" not in message.body
+
+
+def test_invited_account_is_not_opened_by_a_password_reset(client: Client, cast: Cast) -> None:
+    with access_context(route="test", is_system=True):
+        User.objects.create_user("new", email="new@example.org", organisation=cast.north.trust)
+    client.post("/account/password/reset/", {"email": "new@example.org"})
+    assert not mail.outbox
+
+
 def test_unknown_address_gets_the_same_answer(client: Client, cast: Cast) -> None:
     known = client.post("/account/password/reset/", {"email": "amira@example.org"})
     unknown = client.post("/account/password/reset/", {"email": "nobody@example.org"})
