@@ -13,7 +13,7 @@ DEFAULT_OUTAGE_CONTACT = "the team's duty number or the local crisis line"
 
 @cache
 def _page(name: str) -> bytes:
-    contact = getattr(settings, "OUTAGE_CONTACT", DEFAULT_OUTAGE_CONTACT)
+    contact = settings.OUTAGE_CONTACT or DEFAULT_OUTAGE_CONTACT
     text = get_template(f"errors/{name}.jinja", using="jinja").render({"outage_contact": contact})
     return text.encode()
 
