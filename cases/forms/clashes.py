@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from cases.forms.drafts import NOT_TYPED
-from core.form_fields import CaseworkForm, PlainTextField, RadioField
+from core.form_fields import CaseworkForm, LineField, PlainTextField, RadioField
 from core.formatting import clock_time, day
 
 CLASH = "clash"
@@ -27,6 +27,7 @@ class Difference:
     theirs: str
     mine: str
     is_text: bool
+    is_long: bool
 
 
 def differences(saved: forms.BaseForm, typed: forms.BaseForm) -> list[Difference]:
@@ -40,7 +41,16 @@ def differences(saved: forms.BaseForm, typed: forms.BaseForm) -> list[Difference
             _words(field, typed.cleaned_data.get(name)),
         )
         if theirs != mine:
-            found.append(Difference(name, str(field.label), theirs, mine, isinstance(field, forms.CharField)))
+            found.append(
+                Difference(
+                    name,
+                    str(field.label),
+                    theirs,
+                    mine,
+                    is_text=isinstance(field, forms.CharField),
+                    is_long=isinstance(field, PlainTextField),
+                )
+            )
     return found
 
 
@@ -66,10 +76,7 @@ class ClashForm(CaseworkForm):
             error_messages={"required": f"{difference.label}: choose which text to keep"},
         )
         if difference.is_text:
-            both = "\n".join(filter(None, [difference.theirs, difference.mine]))
-            self.fields[f"both_{difference.name}"] = PlainTextField(
-                label=f"{difference.label}: both together", rows=5, required=False, initial=both
-            )
+            self.fields[f"both_{difference.name}"] = _both_together(difference)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -78,6 +85,14 @@ class ClashForm(CaseworkForm):
             if cleaned.get(f"choice_{difference.name}") == BOTH and not cleaned.get(together):
                 self.add_error(together, ValidationError(f"{difference.label}: write the text to keep"))
         return cleaned
+
+
+def _both_together(difference: Difference) -> forms.Field:
+    label = f"{difference.label}: both together"
+    texts = [text for text in (difference.theirs, difference.mine) if text]
+    if difference.is_long:
+        return PlainTextField(label=label, rows=5, required=False, initial="\n".join(texts))
+    return LineField(label=label, max_length=500, required=False, initial=" ".join(texts))
 
 
 def resolved(typed: QueryDict, saved: forms.BaseForm, clash: ClashForm) -> QueryDict:

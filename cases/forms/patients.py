@@ -200,6 +200,9 @@ class MentorsForm(CaseworkForm):
 class RegisterForm(PatientForm, MentorsForm):
     """A registration: the person, the team and the two mentors, sent once."""
 
+    # In the order of the page, which the error summary follows.
+    field_order = [*PatientForm.base_fields, "team", "clinical_mentor", "police_mentor"]
+
     team = forms.TypedChoiceField(
         label="Team", coerce=int, error_messages={"required": "Choose the team that will support this person"}
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -28,7 +29,7 @@ _REFERENCE = re.compile(rf"(?:SC-?)?([{REFERENCE_ALPHABET}]{{6}})", re.IGNORECAS
 class Found:
     """People who match; ``has_more`` asks for a narrower search."""
 
-    patients: list[Patient]
+    patients: Sequence[Patient]
     has_more: bool
 
 

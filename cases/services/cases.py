@@ -8,6 +8,7 @@ from django.utils import timezone
 from accounts.models import Team, User
 from accounts.roles import CLINICAL_ROLES, Act, Role
 from accounts.selectors import current_memberships, teams_in_which
+from cases.case_changes import tell_handed_over
 from cases.models import Case, Patient, Visit
 from cases.permissions import grant_to_team
 from cases.services.authorship import authorship, require
@@ -51,6 +52,7 @@ def hand_over(*, by: User, case: Case, version: int, clinical_mentor: User, poli
         current.police_mentor = police_mentor
         current.version += 1
         current.save()
+        tell_handed_over(by, current)
     return current
 
 

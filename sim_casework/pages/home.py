@@ -64,16 +64,18 @@ class Part:
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     user = signed_in_user(request)
-    parts: list[Part] = []
-    if may(user, Act.LOG_CONTACT):
-        parts += _for_mentors(user)
+    works_with_patients = may(user, Act.LOG_CONTACT)
+    parts = [_visits(user)] if works_with_patients else []
+    parts.append(_tasks(user))
     if may(user, Act.CHANGE_CASE):
         parts += _for_leads(user)
+    if works_with_patients:
+        parts += _own_writing(user)
     if may(user, Act.MANAGE_PEOPLE):
         parts.append(_for_administrators(user))
     context = {
         "parts": parts,
-        "works_with_patients": may(user, Act.LOG_CONTACT),
+        "works_with_patients": works_with_patients,
         "reads_trail": may(user, Act.READ_TRAIL),
         "reads_released_plans": may(user, Act.READ_RELEASED_PLAN),
         "roles": [role_words(membership) for membership in current_memberships(user)],
@@ -81,24 +83,29 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/home.jinja", context)
 
 
-def _for_mentors(user: User) -> list[Part]:
-    tasks = [present_task(task) for task in open_tasks(user)[:SHOWN]]
-    drafts = present_drafts(unfinished_drafts(user)[:SHOWN])
+def _visits(user: User) -> Part:
     visits = present_visits(visits_today(user), names_patient=True)
+    return Part(
+        "visits",
+        "Today’s visits",
+        [Line(f"{v.time} {v.title}", v.href, v.about, v.who, status=_tag(v.tag)) for v in visits],
+        "No visits planned for today.",
+    )
+
+
+def _tasks(user: User) -> Part:
+    return Part(
+        "tasks",
+        "My tasks",
+        [present_task(task) for task in open_tasks(user)[:SHOWN]],
+        "Nothing is due in the next two weeks.",
+        [("All tasks", reverse("reminders:tasks"))],
+    )
+
+
+def _own_writing(user: User) -> list[Part]:
+    drafts = present_drafts(unfinished_drafts(user)[:SHOWN])
     return [
-        Part(
-            "visits",
-            "Today’s visits",
-            [Line(f"{v.time} {v.title}", v.href, v.about, v.who, status=_tag(v.tag)) for v in visits],
-            "No visits planned for today.",
-        ),
-        Part(
-            "tasks",
-            "My tasks",
-            tasks,
-            "Nothing is due in the next two weeks.",
-            [("All tasks", reverse("reminders:tasks"))],
-        ),
         Part(
             "to-sign",
             "Contacts to sign",

@@ -3,6 +3,7 @@ selected and presented by that app; only their order is decided here."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -43,7 +44,7 @@ def patient_record(request: HttpRequest, patient: Patient) -> HttpResponse:
         "identity": identity(patient),
         "reference": patient.reference,
         "plan": _plan(current_plan(user, patient)),
-        "tasks": [present_task(task) for task in tasks],
+        "tasks": [replace(present_task(task), about="") for task in tasks],
         "visits": present_visits(upcoming_visits(user, patient)),
         "entries": present_timeline(page),
         "older_href": _older_href(patient, page.older),

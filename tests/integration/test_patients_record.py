@@ -16,6 +16,7 @@ from cases.models import Case, OtherName, RelatedPerson
 from cases.services.cases import close_case, hand_over
 from cases.services.drafts import keep_draft
 from core.errors import DomainError, NotAllowed, VersionClash
+from reminders.models import Reminder
 from tests.people import Cast, make_cast
 from tests.plans import approved
 from tests.sessions import sign_in
@@ -141,6 +142,23 @@ def test_a_lead_hands_a_case_over(cast: Cast) -> None:
         cast.people["pru"].pk,
         2,
     )
+
+
+def test_the_review_of_the_plan_reminds_the_new_mentors_and_not_the_former_ones(cast: Cast) -> None:
+    with access_context(route="test", is_system=True):
+        approved(cast)
+    with access_context(route="test", actor=cast["lena"]):
+        hand_over(
+            by=cast["lena"],
+            case=case_of(cast),
+            version=1,
+            clinical_mentor=cast["cal"],
+            police_mentor=cast["pru"],
+        )
+    with access_context(route="test", is_system=True):
+        waiting = Reminder.objects.filter(kind="plan-review", settled_at__isnull=True)
+        names = {reminder.recipient.username for reminder in waiting.select_related("recipient")}
+    assert names == {"cal", "pru", "lena", "dev"}
 
 
 def test_two_leads_handing_over_see_both_choices(cast: Cast) -> None:

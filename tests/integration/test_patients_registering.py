@@ -215,6 +215,13 @@ def test_a_invented_nhs_number_is_refused_in_a_real_installation(
     assert "from the range kept for tests" in page
 
 
+def test_the_error_summary_follows_the_order_of_the_page(cast: Cast, amira: Client) -> None:
+    summary = register(amira, form_data(cast, given_name="", date_of_birth_day="", police_mentor=""))
+    page = summary.content.decode().split("There is a problem")[1]
+    places = [page.index(words) for words in ("given name", "must include a day", "Choose the police mentor")]
+    assert places == sorted(places)
+
+
 def test_a_visible_namesake_is_shown_with_a_link_and_may_be_said_to_be_another_person(
     cast: Cast, amira: Client
 ) -> None:
@@ -312,6 +319,14 @@ def test_two_people_editing_one_record_see_both_texts_and_lose_nothing(cast: Cas
         "07700 900111",
         3,
     )
+
+
+def test_both_texts_of_a_single_line_stay_one_line(cast: Cast, amira: Client) -> None:
+    cal = sign_in(Client(), cast["cal"])
+    base = edit_data(amira, cast.nora)
+    edit(cal, cast.nora, base | {"phone": "07700 900001"})
+    page = edit(amira, cast.nora, base | {"phone": "07700 900002"}).content.decode()
+    assert 'value="07700 900001 07700 900002"' in page
 
 
 def test_choosing_what_the_other_saved_keeps_it_even_for_a_date(cast: Cast, amira: Client) -> None:
