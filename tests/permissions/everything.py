@@ -1,0 +1,176 @@
+"""One of everything that an address can name, and every address of the product with something at its end.
+
+For the permission matrix and the trail tests; add a key here when a new kind of address appears.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from accounts.models import Membership, ProfessionalRegistration
+from accounts.services.second_factors import request_second_factor_reset
+from audit.context import access_context
+from cases.models import Contact, Draft, Patient, Visit
+from core.due import Due, announce
+from reminders import ticks
+from reminders.models import EmailMessageOut, Notification, Reminder
+from tests import plans
+from tests.contact_log import logged, planned, signed
+from tests.patients import registered
+from tests.people import Cast, make_cast
+from tests.sessions import give_app
+
+
+@dataclass(frozen=True)
+class Everything:
+    """North's patient Nora has an approved plan and a draft of the next; Wren, also North's, a submitted one."""
+
+    cast: Cast
+    wren: Patient
+    visit: Visit
+    open: Contact
+    signed: Contact
+    reviewed: Contact
+    draft: Draft
+    notification: Notification
+    task: Reminder
+    email: EmailMessageOut
+    membership: Membership
+    registration: ProfessionalRegistration
+
+    def address(self, route: str) -> str:
+        """Where the matrix goes: about Nora where the address is about a patient, about Cal where about a colleague."""
+        return reverse(route, kwargs=self._keys(route))
+
+    def _keys(self, route: str) -> dict[str, Any]:
+        keys = dict(_OWN_KEYS.get(route, {}))
+        for name in parameters_of(route):
+            if name not in keys:
+                keys[name] = self._key(route, name)
+        return keys
+
+    def _key(self, route: str, name: str) -> object:
+        if name == "patient_id":
+            return self.wren.pk if route in _ABOUT_WREN else self.cast.nora.pk
+        return {
+            "contact_id": {
+                "cases:contact_addendum": self.signed,
+                "cases:contact_review": self.reviewed,
+            }.get(route, self.open).pk,
+            "visit_id": self.visit.pk,
+            "draft_id": self.draft.pk,
+            "registered_id": self.wren.pk,
+            "number": 1 if route in _ABOUT_WREN or route == "crisis_plans:plan_version" else 2,
+            "notification_id": self.notification.pk,
+            "reminder_id": self.task.pk,
+            "reference": self.email.pk,
+            "membership_id": self.membership.pk,
+            "registration_id": self.registration.pk,
+            "user_id": self.cast.people["cal"].pk,
+            "form": "contact",
+            "token": "no-such-token",
+        }[name]
+
+
+_ABOUT_WREN = {"crisis_plans:plan_decide", "crisis_plans:plan_withdraw"}
+_OWN_KEYS: dict[str, dict[str, Any]] = {
+    "account_reset_password_from_key": {"uidb36": "1", "key": "no-such-key"},
+    "mfa_edit_webauthn": {"pk": 1},
+    "mfa_remove_webauthn": {"pk": 1},
+}
+
+
+def every_route(resolver: URLResolver | None = None, namespace: str = "") -> Iterator[str]:
+    """The names of all addresses, in the order of their patterns."""
+    for pattern in (resolver or get_resolver()).url_patterns:
+        if isinstance(pattern, URLResolver):
+            yield from every_route(
+                pattern, f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+            )
+        elif isinstance(pattern, URLPattern):
+            yield f"{namespace}{pattern.name}"
+
+
+def parameters_of(route: str) -> list[str]:
+    """The names an address takes."""
+    resolver = get_resolver()
+    *namespaces, name = route.split(":")
+    for namespace in namespaces:
+        resolver = resolver.namespace_dict[namespace][1]
+    [(_, parameters)] = resolver.reverse_dict.getlist(name)[0][0]
+    return list(parameters)
+
+
+def make_everything() -> Everything:
+    """Everything is made through services where there are some, in contexts that write their entries."""
+    cast = make_cast()
+    amira, pete, cal = cast["amira"], cast["pete"], cast["cal"]
+    with access_context(route="tests.everything", is_system=True):
+        give_app(cal)
+    with access_context(route="tests.everything", actor=amira):
+        wren = registered(cast)
+        plans.approved(cast)
+        plans.drafted(cast)
+        plans.submitted(cast, patient=wren)
+        draft = Draft.objects.create(
+            user=amira, patient=cast.nora, form="contact", data={"account": ["Typed"]}
+        )
+    with access_context(route="tests.everything", actor=cast["tess"]):
+        request_second_factor_reset(by=cast["tess"], user=cal)
+    visit = planned(amira, cast.nora)
+    contacts = {
+        "open": logged(amira, cast.nora, clinical_text="A note"),
+        "signed": signed(amira, cast.nora),
+        "reviewed": logged(
+            amira, cast.nora, participants=[amira, pete], purpose="therapeutic", is_planned=True
+        ),
+    }
+    task = _task(cast)
+    with access_context(route="tests.everything", is_system=True):
+        return Everything(
+            cast=cast,
+            wren=wren,
+            visit=visit,
+            draft=draft,
+            task=task,
+            notification=Notification.objects.get(reminder=task),
+            email=EmailMessageOut.objects.create(
+                recipient=cal,
+                reminder_count=1,
+                stuck_at=timezone.now(),
+                problem="unknown",
+                marked_at=timezone.now(),
+            ),
+            membership=Membership.objects.get(user=cal),
+            registration=ProfessionalRegistration.objects.create(
+                user=cal, body="HCPC", number="PYL99999", valid_until=dt.date(2099, 12, 31)
+            ),
+            **contacts,
+        )
+
+
+def _task(cast: Cast) -> Reminder:
+    """A task of Amira's that her own word settles."""
+    subject = f"tests.fact:{uuid.uuid4()}"
+    with access_context(route="tests.everything", is_system=True):
+        announce(
+            Due(
+                kind="tests",
+                subject=subject,
+                at=timezone.now() - dt.timedelta(minutes=1),
+                recipients=[cast["amira"]],
+                text="Ring the GP",
+                link="/",
+                patient_id=cast.nora.pk,
+            )
+        )
+    ticks.send_due()
+    with access_context(route="tests.everything", is_system=True):
+        return Reminder.objects.get(subject=subject)
