@@ -23,7 +23,7 @@ QUIET = (
     "--disable-sync",
 )
 
-PageAt = Callable[[int], Page]
+PageAt = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
@@ -62,16 +62,19 @@ class Faults:
 def page_at(browser: Browser, live_server: LiveServer) -> Iterator[PageAt]:
     """``page_at(390)``: a fresh visitor's page of this width; ``page.goto("/…")`` is relative to the live server.
 
+    ``page_at(390, scripts=False)``: one whose browser runs no JavaScript.
+
     The test fails at its end when a page had a fault (see Faults), whatever it has shown.
     """
     faults = Faults(live_server.url)
     contexts: list[BrowserContext] = []
 
-    def open_page(width: int) -> Page:
+    def open_page(width: int, *, scripts: bool = True) -> Page:
         context = browser.new_context(
             base_url=live_server.url,
             viewport={"width": width, "height": 844 if width < LAPTOP else 800},
             locale="en-GB",
+            java_script_enabled=scripts,
             timezone_id="Europe/London",
         )
         contexts.append(context)
