@@ -50,11 +50,10 @@ class RoleForm(CaseworkForm):
         role_field.option_hints = ROLE_HINTS  # type: ignore[attr-defined]
         teams = teams_looked_after(by)
         team_field.queryset = teams  # type: ignore[attr-defined]
-        only = list(teams[:2])
-        if len(only) == 1:
-            self.initial.setdefault("team", only[0].pk)
         if Role.ADMINISTRATOR not in roles:
-            team_field.empty_label = None  # type: ignore[attr-defined]
+            # Without a role for the whole organisation to give, a team always has to be chosen.
+            only = list(teams[:2])
+            team_field.empty_label = None if len(only) == 1 else "Choose"  # type: ignore[attr-defined]
 
 
 class InvitationForm(RoleForm):

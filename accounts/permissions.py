@@ -6,13 +6,19 @@ people of that team, and no role outside of it. Neither sees a patient.
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
 
 from accounts.models import Membership, Organisation, Team, User
 from accounts.roles import CLINICAL_ROLES, TEAM_ROLES, Act, Role
 from accounts.selectors import current_memberships, may, teams_in_which
 from core.errors import DomainError, NotAllowed, NotVisible
 from core.models import GuardedQuerySet
+
+# So long after somebody's last role in a team ended, its administrator still finds them.
+STILL_SHOWN = timedelta(days=28)
 
 
 def managed_organisations(by: User) -> GuardedQuerySet[Organisation]:
@@ -42,12 +48,23 @@ def organisations_to_invite_for(by: User) -> GuardedQuerySet[Organisation]:
 
 
 def manageable_people(by: User) -> GuardedQuerySet[User]:
-    """Everybody whose page the user may open: of the organisations and, now or once, of the teams looked after."""
+    """Everybody whose page the user may open: of the organisations, and of the teams looked after.
+
+    Of a team is who has, will have or had a role in it until lately, and who left the service altogether.
+    """
     people: GuardedQuerySet[User] = User.objects.none()
     if may(by, Act.MANAGE_PEOPLE):
-        in_team = Membership.objects.filter(user=OuterRef("pk"), team__in=managed_teams(by))
+        in_team = Membership.objects.filter(user=OuterRef("pk"), team__in=managed_teams(by)).filter(
+            _not_over(timezone.localdate() - STILL_SHOWN)
+            | Q(ended_at__gte=timezone.now() - STILL_SHOWN)
+            | Q(user__is_active=False)
+        )
         people = User.objects.filter(Q(organisation__in=managed_organisations(by)) | Exists(in_team))
     return people
+
+
+def _not_over(on: date) -> Q:
+    return Q(ended_at__isnull=True) & (Q(ends_on__isnull=True) | Q(ends_on__gte=on))
 
 
 def require_manageable(by: User, user: User) -> None:
@@ -62,7 +79,7 @@ def manages_account(by: User, user: User) -> bool:
         return False
     if _looks_after_organisation_of(by, user):
         return True
-    held = Membership.objects.filter(user=user, ended_at__isnull=True)
+    held = Membership.objects.filter(_not_over(timezone.localdate()), user=user)
     return held.exists() and not held.exclude(team__in=managed_teams(by)).exists()
 
 

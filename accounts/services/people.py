@@ -155,7 +155,7 @@ def add_membership(
     if user.organisation is None:
         raise DomainError(f"{user} belongs to no organisation.")
     if misfit := why_role_does_not_fit(user.organisation, role, team):
-        raise DomainError(misfit, field="team" if role in TEAM_ROLES else "role")
+        raise DomainError(misfit, field="role" if role in TEAM_ROLES and team else "team")
     starts_on = starts_on or timezone.localdate()
     if ends_on is not None and ends_on < starts_on:
         raise DomainError("The last day must not be before the first day", field="ends_on")

@@ -6,7 +6,6 @@ import datetime as dt
 from typing import Any
 
 import pytest
-import time_machine
 from allauth.mfa.models import Authenticator
 from django.core import mail
 from django.test import Client
@@ -528,14 +527,28 @@ def test_organisation_without_administrator_falls_to_nobody_else(client: Client,
     assert "Southbay" not in client.get("/teams/").content.decode()
 
 
-def test_role_of_the_past_still_shows_the_person_and_counts_for_nothing(cast: Cast) -> None:
+@pytest.mark.parametrize(("days", "is_found"), [(1, True), (28, True), (29, False)])
+def test_who_had_a_role_in_the_team_is_found_for_four_weeks(cast: Cast, days: int, is_found: bool) -> None:
     held = role_of(cast["amira"], Role.CLINICAL_MENTOR)
-    held.ends_on = dt.date(2026, 1, 31)
+    held.ends_on = timezone.localdate() - dt.timedelta(days=days)
     with access_context(route="test", is_system=True):
         held.save()
-    with time_machine.travel(timezone.now(), tick=False):
-        assert not Membership.objects.current().filter(user=cast["amira"]).exists()
-        assert manageable_people(cast["tess"]).filter(pk=cast["amira"].pk).exists()
+    assert not Membership.objects.current().filter(user=cast["amira"]).exists()
+    assert manageable_people(cast["tess"]).filter(pk=cast["amira"].pk).exists() is is_found
+    assert manageable_people(cast["oona"]).filter(pk=cast["amira"].pk).exists()
+
+
+def test_role_that_was_over_long_ago_keeps_no_account_open(cast: Cast) -> None:
+    with access_context(route="test", is_system=True):
+        Membership.objects.create(
+            user=cast["amira"],
+            role=Role.CLINICAL_MENTOR,
+            team=cast.south,
+            organisation=cast.north.trust,
+            starts_on=dt.date(2020, 1, 1),
+            ends_on=dt.date(2020, 12, 31),
+        )
+    assert manages_account(cast["tess"], cast["amira"])
 
 
 def test_pages_about_people_name_no_patient(client: Client, cast: Cast) -> None:
