@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Exists, Min, OuterRef, Q
 from django.utils import timezone
 
-from accounts.models import Team, User
+from accounts.models import Membership, Team, User
 from accounts.roles import Act
 from accounts.selectors import teams_in_which
 from cases.models import Draft, Patient
@@ -53,7 +53,8 @@ def old_drafts_of_team(user: User) -> list[OldDrafts]:
     teams: list[Team] = teams_in_which(user, Act.CHANGE_CASE)
     if not teams:
         return []
-    about_us = Q(patient__isnull=True, user__memberships__team__in=teams) | Q(
+    colleagues = Membership.objects.current().filter(team__in=teams, user=OuterRef("user"))
+    about_us = Q(Exists(colleagues), patient__isnull=True) | Q(
         patient__in=visible_patients(user, Act.CHANGE_CASE)
     )
     with recorded_query("number of drafts older than a day"):

@@ -175,7 +175,7 @@ def require_lead_of_team(*, by: User, patient: uuid.UUID) -> str:
 
 
 def _edit(by: User, key: uuid.UUID, version: int, details: PatientDetails) -> Patient:
-    patient = Patient.objects.select_for_update().select_related("team").get(pk=key)
+    patient = Patient.objects.select_for_update(of=("self",)).select_related("team").get(pk=key)
     if patient.version != version:
         raise VersionClash("Somebody else has saved this record since you opened it.")
     hidden: list[_Match] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -100,7 +101,11 @@ def case_close(request: HttpRequest, patient: Patient) -> HttpResponse:
             form = edited.form
     else:
         draft.fill(form)
-    return render(request, "cases/case_close.jinja", _context(patient, form) | {"draft": draft})
+    return render(
+        request,
+        "cases/case_close.jinja",
+        _context(patient, form) | {"draft": draft, "read_days": settings.CLOSED_CASE_READ_DAYS},
+    )
 
 
 def _open_case(user: User, patient: Patient) -> Case:
