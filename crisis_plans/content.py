@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 from core.formatting import day
@@ -86,27 +86,24 @@ class Section:
 
     heading: str
     text: str
-    fields: tuple[str, ...] = field(default=())
 
 
 def sections(content: PlanContent) -> Iterator[Section]:
     """Everything the plan says, in reading order; empty sections too."""
-    yield Section("What helps me", _what_helps(content), ("what_helps", "words"))
-    yield Section("What to do", "\n".join(content.actions), ("actions",))
-    yield Section("What makes it worse", content.what_makes_it_worse, ("what_makes_it_worse",))
-    yield Section("Who to call", "\n".join(_call_line(call) for call in content.calls), ("calls",))
+    yield Section("What helps me", _what_helps(content))
+    yield Section("What to do", "\n".join(content.actions))
+    yield Section("What makes it worse", content.what_makes_it_worse)
+    yield Section("Who to call", "\n".join(_call_line(call) for call in content.calls))
     parts = {part.service: part for part in content.service_parts}
     for service in Service:
         part = parts.get(service)
         text = f"{part.name}: {part.agreed}" if part and part.name else part.agreed if part else ""
-        yield Section(
-            f"What services agree to do: {service.label}", text, (f"service_{service.name.lower()}",)
-        )
-    yield Section("What a crisis looks like and what leads to it", content.crisis_signs, ("crisis_signs",))
-    yield Section("About me", content.about_me, ("about_me",))
-    yield Section("How the person was involved", involvement_words(content), ("involvement",))
-    yield Section("Where the person disagrees", content.disagreement, ("disagreement",))
-    yield Section("Review date", day(content.review_on), ("review_on",))
+        yield Section(f"What services agree to do: {service.label}", text)
+    yield Section("What a crisis looks like and what leads to it", content.crisis_signs)
+    yield Section("About me", content.about_me)
+    yield Section("How the person was involved", involvement_words(content))
+    yield Section("Where the person disagrees", content.disagreement)
+    yield Section("Review date", day(content.review_on))
 
 
 def involvement_words(content: PlanContent) -> str:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from audit.context import access_context
 from core.errors import DomainError, NotAllowed, NotVisible, VersionClash
+from crisis_plans.content import Call, content_of
 from crisis_plans.models import PlanVersion
 from crisis_plans.rules import IncompletePlanError
 from crisis_plans.selectors import (
@@ -58,8 +59,6 @@ def test_approved_version_becomes_the_plan(cast: Cast) -> None:
 
 
 def test_all_parts_of_the_text_are_kept_in_order(cast: Cast) -> None:
-    from crisis_plans.content import content_of
-
     version = drafted(cast)
     assert content_of(version) == full_content()
 
@@ -69,7 +68,11 @@ def test_saving_again_changes_only_what_differs(cast: Cast) -> None:
     kept = {action.position: action.pk for action in version.actions.all()}
     changed = full_content(actions=("Sit with me", "Ring Jo", "Put the kettle on"), calls=())
     version = save_draft(by=cast["amira"], version=version, revision=version.revision, content=changed)
-    assert [action.text for action in version.actions.all()] == ["Sit with me", "Ring Jo", "Put the kettle on"]
+    assert [action.text for action in version.actions.all()] == [
+        "Sit with me",
+        "Ring Jo",
+        "Put the kettle on",
+    ]
     assert {a.position: a.pk for a in version.actions.all() if a.position in kept} == kept
     assert not version.calls.all()
 
@@ -99,7 +102,10 @@ def test_save_over_somebody_elses_text_is_a_clash(cast: Cast) -> None:
     )
     with pytest.raises(VersionClash):
         save_draft(
-            by=cast["amira"], version=version, revision=version.revision, content=full_content(about_me="I run")
+            by=cast["amira"],
+            version=version,
+            revision=version.revision,
+            content=full_content(about_me="I run"),
         )
     fresh = version_of(cast["amira"], cast.nora, version.number)
     assert fresh is not None
@@ -109,7 +115,9 @@ def test_save_over_somebody_elses_text_is_a_clash(cast: Cast) -> None:
 def test_submitted_version_cannot_be_edited_until_it_is_returned(cast: Cast) -> None:
     version = submitted(cast)
     with pytest.raises(DomainError, match="waiting for approval and cannot be changed"):
-        save_draft(by=cast["amira"], version=version, revision=version.revision, content=full_content(about_me="x"))
+        save_draft(
+            by=cast["amira"], version=version, revision=version.revision, content=full_content(about_me="x")
+        )
     return_to_author(by=cast["lena"], version=version, revision=version.revision, comment="Ask about nights.")
     saved = save_draft(
         by=cast["amira"], version=version, revision=version.revision, content=full_content(about_me="x")
@@ -164,7 +172,9 @@ def test_decision_on_a_text_that_changed_since_it_was_read_is_a_clash(cast: Cast
     version = submitted(cast)
     read = version.revision
     withdraw_submission(by=cast["amira"], version=version)
-    changed = save_draft(by=cast["amira"], version=version, revision=read, content=full_content(about_me="New"))
+    changed = save_draft(
+        by=cast["amira"], version=version, revision=read, content=full_content(about_me="New")
+    )
     submit(by=cast["amira"], version=changed, revision=changed.revision)
     with pytest.raises(VersionClash):
         approve(by=cast["lena"], version=version, revision=read)
@@ -221,6 +231,13 @@ def test_too_many_actions_are_refused_at_their_field(cast: Cast) -> None:
             content=full_content(actions=tuple(str(n) for n in range(31))),
         )
     assert refusal.value.field == "actions"
+    with pytest.raises(DomainError, match="12 people or services to call"):
+        save_draft(
+            by=cast["amira"],
+            version=version,
+            revision=version.revision,
+            content=full_content(calls=tuple(Call(str(n)) for n in range(13))),
+        )
 
 
 def test_next_reviews_name_the_current_plan_only(cast: Cast) -> None:

@@ -7,15 +7,19 @@ import re
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from accounts.models import ProfessionalRegistration
 from audit.context import access_context
 from audit.models import LogEntry
 from cases.models import Case, Draft
 from core.access_guard import recorded_query
+from core.formatting import day
 from crisis_plans.content import Call, ServicePart, content_of
 from crisis_plans.models import PlanVersion
 from crisis_plans.services import return_to_author, save_draft
@@ -462,10 +466,95 @@ def test_list_of_versions_takes_as_many_statements_with_one_as_with_eight(
 
 
 def count_statements(client: Client, address: str) -> int:
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
     client.get(address)
     with CaptureQueriesContext(connection) as captured:
         assert client.get(address).status_code == 200
     return len(captured)
+
+
+def test_lead_without_registration_is_told_before_and_after_and_approves_nothing(
+    cast: Cast, client: Client
+) -> None:
+    with system():
+        ProfessionalRegistration.objects.get(user=cast.people["lena"]).delete()
+        version = submitted(cast)
+    sign_in(client, cast["lena"])
+    decide = page("plan_decide", cast, 1)
+    assert "so you cannot approve a plan" in client.get(decide).content.decode()
+    answer = client.post(decide, {"decision": "approve", "revision": version.revision})
+    text = answer.content.decode()
+    assert "There is a problem" in text
+    assert "Your professional registration is not recorded or has ended" in text
+    with system():
+        assert fresh(cast, version).approval is None
+
+
+def test_gap_that_opens_between_reading_and_submitting_is_told(cast: Cast, client: Client) -> None:
+    with system():
+        version = drafted(cast, actions=())
+    sign_in(client, cast["amira"])
+    answer = client.post(page("plan_submit", cast, 1), {"revision": version.revision})
+    assert "Write at least one supportive action" in answer.content.decode()
+    with system():
+        assert fresh(cast, version).state == PlanVersion.State.DRAFT
+
+
+def test_plan_of_somebody_who_could_not_take_part_says_so_wherever_it_is_read(
+    cast: Cast, client: Client
+) -> None:
+    retry_on = timezone.localdate() + dt.timedelta(days=9)
+    with system():
+        approved(
+            cast,
+            involvement="could not",
+            involvement_reason="On a ward until Friday.",
+            involvement_retry_on=retry_on,
+            is_own_words=False,
+        )
+    sign_in(client, cast["pete"])
+    for address in (page("plan", cast), page("plan_print", cast)):
+        text = client.get(address).content.decode()
+        assert "What others have seen help – not the person’s own words" in text
+        assert "in my own words" not in text
+        assert "They could not take part." in text
+        assert "Reason: On a ward until Friday." in text
+        assert f"To be asked again by {day(retry_on)}." in text
+
+
+def test_draft_with_gaps_in_it_is_shown_as_far_as_it_goes(cast: Cast, client: Client) -> None:
+    with system():
+        approved(cast)
+        drafted(cast, is_own_words=None, involvement="", calls=(), service_parts=(), review_on=None)
+    sign_in(client, cast["amira"])
+    text = client.get(page("plan_version", cast, 2)).content.decode()
+    assert ">What helps me</h2>" in text
+    assert "This is a draft, not the plan. It has not been agreed." in text
+    assert "Who to call" not in text
+    changed = client.get(page("plan_differences", cast, 2)).content.decode()
+    assert "Keeps a bed for one night." in changed
+    assert (
+        "There was no approved version before this one."
+        in client.get(page("plan_differences", cast, 1)).content.decode()
+    )
+
+
+def test_second_person_who_begins_is_led_to_the_open_draft_or_told_what_waits(
+    cast: Cast, client: Client
+) -> None:
+    with system():
+        version = submitted(cast)
+    sign_in(client, cast["cal"])
+    answer = client.post(page("plan_start", cast))
+    assert "Version 1 is waiting for approval. Only one can be open." in answer.content.decode()
+    with system():
+        return_to_author(by=cast["lena"], version=version, revision=version.revision, comment="Ask again.")
+    assert client.post(page("plan_start", cast)).headers["Location"] == page("plan_edit", cast, 1)
+
+
+def test_submission_taken_back_twice_is_told_what_happened(cast: Cast, client: Client) -> None:
+    with system():
+        version = submitted(cast)
+        return_to_author(by=cast["lena"], version=version, revision=version.revision, comment="Ask again.")
+    sign_in(client, cast["amira"])
+    answer = client.post(page("plan_withdraw", cast, 1), {"revision": version.revision})
+    assert "is not waiting for approval. Returned with a comment by Lena Lund" in answer.content.decode()
