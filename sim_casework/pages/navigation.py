@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from accounts.models import User
 from accounts.roles import Act
@@ -40,20 +40,12 @@ def items(request: HttpRequest) -> list[NavigationItem]:
     shown = [(text, name) for text, name, act in _PAGES if act is None or may(user, act)]
     return [
         NavigationItem(text, href, current=_is_current(request.path, href), count=_count(user, name))
-        for text, name, href in ((text, name, _address(name)) for text, name in shown)
-        if href
+        for text, name, href in ((text, name, reverse(name)) for text, name in shown)
     ]
 
 
 def _count(user: User, name: str) -> int:
     return unread_count(user) if name == "reminders:notifications" else 0
-
-
-def _address(name: str) -> str:
-    try:
-        return reverse(name)
-    except NoReverseMatch:  # an installation without that page
-        return ""
 
 
 def _is_current(path: str, href: str) -> bool:

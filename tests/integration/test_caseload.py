@@ -78,7 +78,7 @@ def test_a_row_says_name_reference_review_last_contact_and_what_is_overdue(cast:
     with access_context(route="test", is_system=True):
         approved(cast)
     overdue_task(cast, cast.nora, "amira")
-    page = caseload(sign_in(Client(), cast["amira"]))
+    page = caseload(sign_in(Client(), cast["amira"]), "?scope=team")
     for words in ("Nora Quill", cast.nora.reference, "None yet", "Sign the agreement", "Pete Parr (police)"):
         assert words in page
     review = timezone.localdate() + dt.timedelta(days=60)
@@ -190,8 +190,10 @@ def statements(client: Client) -> list[str]:
     return [query["sql"] for query in captured.captured_queries]
 
 
-# What every page of somebody signed in asks, whatever it shows: session, user, second factor and the trail.
+# What every page of somebody signed in asks, whatever it shows: session, user, second factor, the count in the header
+# and the trail.
 _OF_EVERY_PAGE = (
+    "reminders_notification",
     "SAVEPOINT",
     "accounts_session",
     "audit_logentry",
