@@ -156,4 +156,4 @@ def _is_to_be_recorded(context: AccessContext) -> bool:
 
 
 def _is_refusal_to_be_recorded(context: AccessContext) -> bool:
-    return context.actor is not None or context.asked_for is not None or context.has_something_to_tell
+    return context.asked_for is not None or _is_to_be_recorded(context)

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.webauthn.internal.auth import WebAuthn
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
@@ -44,9 +47,10 @@ class Everything:
     email: EmailMessageOut
     membership: Membership
     registration: ProfessionalRegistration
+    passkey: Authenticator
 
     def address(self, route: str) -> str:
-        """Where the matrix goes: about Nora where the address is about a patient, about Cal where about a colleague."""
+        """Where the matrix goes: about Nora where the address is about a patient, about Cal where about a colleague (who has every second factor)."""
         return reverse(route, kwargs=self._keys(route))
 
     def _keys(self, route: str) -> dict[str, Any]:
@@ -73,6 +77,7 @@ class Everything:
             "reference": self.email.pk,
             "membership_id": self.membership.pk,
             "registration_id": self.registration.pk,
+            "pk": self.passkey.pk,
             "user_id": self.cast.people["cal"].pk,
             "form": "contact",
             "token": "no-such-token",
@@ -82,8 +87,6 @@ class Everything:
 _ABOUT_WREN = {"crisis_plans:plan_decide", "crisis_plans:plan_withdraw"}
 _OWN_KEYS: dict[str, dict[str, Any]] = {
     "account_reset_password_from_key": {"uidb36": "1", "key": "no-such-key"},
-    "mfa_edit_webauthn": {"pk": 1},
-    "mfa_remove_webauthn": {"pk": 1},
 }
 
 
@@ -112,8 +115,10 @@ def make_everything() -> Everything:
     """Everything is made through services where there are some, in contexts that write their entries."""
     cast = make_cast()
     amira, pete, cal = cast["amira"], cast["pete"], cast["cal"]
+    give_app(cal)
     with access_context(route="tests.everything", is_system=True):
-        give_app(cal)
+        RecoveryCodes.activate(cal)
+        passkey = WebAuthn.add(cal, "Work phone", {}).instance
     with access_context(route="tests.everything", actor=amira):
         wren = registered(cast)
         plans.approved(cast)
@@ -137,6 +142,7 @@ def make_everything() -> Everything:
         return Everything(
             cast=cast,
             wren=wren,
+            passkey=passkey,
             visit=visit,
             draft=draft,
             task=task,
