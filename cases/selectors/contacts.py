@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from django.db import models
 from django.db.models import F, Prefetch, Q, Value
+from django.utils import timezone
 
 from accounts.models import User
 from accounts.roles import Act
@@ -29,6 +30,8 @@ from core.access_guard import recorded_query
 from core.models import GuardedQuerySet
 
 TIMELINE_LENGTH = 20
+JUST_SAVED = dt.timedelta(hours=1)
+SAME_MOMENT = dt.timedelta(minutes=5)
 MOST_TO_SIGN = 50
 # The name under which the trail keeps whose text was on a page: keys of contacts, nothing personal.
 SHOWN_CONTACTS = "contacts"
@@ -183,6 +186,25 @@ def sent_contact(user: User, submission_key: object) -> bool:
     except ValueError:
         return False
     return Contact.objects.filter(created_by=user, submission_key=key).exists()
+
+
+def same_contact_just_saved(
+    user: User, patient: Patient, *, happened_at: dt.datetime, outcome: str, account: str
+) -> Contact | None:
+    """The user's own contact of the last hour in the same words about the same moment.
+
+    A browser's "back" refills the page that was saved, under a new key and a few minutes later.
+    """
+    alike = Contact.objects.filter(
+        created_by=user,
+        patient=patient,
+        created_at__gte=timezone.now() - JUST_SAVED,
+        happened_at__range=(happened_at - SAME_MOMENT, happened_at + SAME_MOMENT),
+        outcome=outcome,
+        account=account,
+        strike_out__isnull=True,
+    )
+    return alike.order_by("-created_at").first()
 
 
 def contacts_to_sign(user: User) -> GuardedQuerySet[Contact]:

@@ -35,6 +35,7 @@ from cases.selectors.contacts import (
     last_place,
     own_clinical_text,
     own_unsigned_contact,
+    same_contact_just_saved,
     sent_contact,
     timeline,
 )
@@ -86,7 +87,7 @@ def contact_log(request: HttpRequest, patient: Patient) -> HttpResponse:
         return kept
     if request.method == "POST" and not draft.is_wanted and form.is_valid():
         key, facts = form.cleaned_data["submission_key"], form.facts()
-        contact = try_service(
+        contact = _saved_before_going_back(user, patient, facts) or try_service(
             form, lambda: log_contact(by=user, patient=patient, submission_key=key, facts=facts, visit=visit)
         )
         if contact is not None:
@@ -307,6 +308,12 @@ def _fill(draft: PageDraft, form: ContactForm, user: User) -> None:
         draft.finish()
         draft.saved_at = None
         form.initial = fresh
+
+
+def _saved_before_going_back(user: User, patient: Patient, facts: ContactFacts) -> Contact | None:
+    return same_contact_just_saved(
+        user, patient, happened_at=facts.happened_at, outcome=facts.outcome, account=facts.account
+    )
 
 
 def _after_saving(request: HttpRequest, contact: Contact, facts: ContactFacts) -> HttpResponse:

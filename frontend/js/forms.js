@@ -9,6 +9,12 @@ export function pageHoldsText() {
 }
 
 export function startForms() {
+  // Going back refills a page that was saved already. Written by a script, its one-time key is refilled as well, and
+  // the server knows the page again.
+  document.querySelectorAll('input[name="submission_key"]').forEach((input) => {
+    input.value = String(input.value);
+  });
+
   document.addEventListener("input", (event) => {
     if (isOurs(event.target.form)) holdsText = true;
   });
