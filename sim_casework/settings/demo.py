@@ -21,7 +21,7 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True
 EMAIL_BACKEND = "reminders.outbox.FolderEmailBackend"
 EMAIL_FILE_PATH = STACK.outbox
 REMINDER_DIGEST_HOUR = None
-SERVICE_URL = f"http://localhost:{os.environ.get('PORT', '8000')}"
+SERVICE_URL = f"http://localhost:{os.environ.get('PORT') or '8000'}"
 
 # Straight from the source folders: nothing to collect before the first page.
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
