@@ -167,7 +167,7 @@ def test_gunicorn_accepts_its_configuration() -> None:
         "DJANGO_SETTINGS_MODULE": "sim_casework.settings.build",
         "WEB_BIND": "127.0.0.1:0",
     }
-    result = subprocess.run(  # noqa: S603
+    result = subprocess.run(
         [sys.executable, "-m", "gunicorn", "--check-config", *SERVICES["web-1"]["command"][1:]],
         cwd=ROOT,
         env=environment,

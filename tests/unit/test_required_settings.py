@@ -64,7 +64,7 @@ def test_all_faults_are_listed_at_once() -> None:
 
 
 def start(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=settings.BASE_DIR,
         env={"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "sim_casework.settings.production"}
