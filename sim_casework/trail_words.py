@@ -54,7 +54,10 @@ ROUTES: dict[str, Words] = {
     # Crisis response plans
     "crisis_plans:plan": "opened the crisis response plan",
     "crisis_plans:plan_print": "opened the crisis response plan for print",
-    "crisis_plans:plan_start": "began a new version of the crisis response plan",
+    "crisis_plans:plan_start": (
+        "opened the question whether to begin a new version of the plan",
+        "began a new version of the plan",
+    ),
     "crisis_plans:plan_versions": "opened the list of the plan's versions",
     "crisis_plans:plan_version": "opened a version of the crisis response plan",
     "crisis_plans:plan_differences": "opened the differences between two versions of the plan",
