@@ -206,7 +206,8 @@ def access_context(
             if context.has_something_to_tell or actor is not None:
                 write()
     except Exception as error:
-        try_to_write_refusal(context, outcome=_outcome_of(error))
+        if context.has_something_to_tell or actor is not None:
+            try_to_write_refusal(context, outcome=_outcome_of(error))
         raise
     finally:
         current_recorder.reset(token)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -58,8 +58,6 @@ class ShownPage:
     clear_href: str
     newer_href: str
     older_href: str
-    is_first: bool = True
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def shown_page(
@@ -74,7 +72,6 @@ def shown_page(
         clear_href=path,
         newer_href=_with(query, path, after=page.newer) if page.newer else "",
         older_href=_with(query, path, before=page.older) if page.older else "",
-        is_first=not ("before" in query or "after" in query),
     )
 
 

@@ -86,10 +86,6 @@ def register_relationships(words: Mapping[str, str]) -> None:
     _relationships.update(words)
 
 
-def routes_with_words() -> frozenset[str]:
-    return frozenset(_words)
-
-
 @dataclass(frozen=True, slots=True)
 class Told:
     """One entry in words. ``kind`` is one of KINDS; ``what`` reads on after the person's name."""

@@ -155,7 +155,8 @@ def write_refusal(context: AccessContext, *, outcome: str) -> None:
     if context.asked_for:
         meant.add(context.asked_for)
     references = providers.find_references(meant)
-    subjects = {key: providers.Relationship("none", reference) for key, reference in references.items()}
+    nothing = "system" if context.is_system else "none"
+    subjects = {key: providers.Relationship(nothing, reference) for key, reference in references.items()}
     if context.actor is not None:
         subjects |= providers.explain_access(context.actor, set(references))
     row = _row(context, _main_entry(context, outcome), subjects)

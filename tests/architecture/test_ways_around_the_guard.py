@@ -31,11 +31,11 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("core.access_guard", "RawSQL"): "refuses it",
     ("audit.writing", "cursor"): "inserts the entries",
     ("reminders.delivery", "cursor"): "claims due reminders with SKIP LOCKED, inside a recorded query",
-    ("reminders.housekeeping", "cursor"): "takes an advisory lock; names no guarded table",
+    ("reminders.housekeeping", "cursor"): "adds the trail's partitions; names no guarded table",
     ("core.models", "_iterable_class"): "makes each loaded row tell the recorder",
     ("core.models", "from_db"): "makes each loaded row tell the recorder",
     ("reminders.delivery", "execute"): "claims due reminders with SKIP LOCKED, inside a recorded query",
-    ("reminders.housekeeping", "execute"): "takes an advisory lock; names no guarded table",
+    ("reminders.housekeeping", "execute"): "adds the trail's partitions; names no guarded table",
     (
         "sim_casework.devstack.postgres",
         "execute",
@@ -46,7 +46,7 @@ ALLOWED: dict[tuple[str, str], str] = {
         "recorded_query",
     ): "subjects of a page of entries, those of other organisations unnamed",
     ("cases.selectors.contacts", "recorded_query"): "dates of last contacts of patients already listed",
-    ("cases.selectors.drafts", "recorded_query"): "how many drafts of colleagues are old, not whose",
+    ("cases.selectors.drafts", "recorded_query"): "how many old drafts each colleague has, not their text",
     (
         "cases.services.patients",
         "recorded_query",

@@ -253,6 +253,20 @@ def test_work_of_the_system_names_itself_and_its_subjects(cast: Cast, entries: E
     assert {s.patient_id for s in entry.subjects} == {cast.nora.pk, cast.sam.pk}
 
 
+def test_failed_work_of_the_system_is_told_with_whom_it_was_about(cast: Cast, entries: Entries) -> None:
+    def work(*, sees: bool) -> None:
+        with access_context(route="x", is_system=True):
+            if sees:
+                Patient.objects.get(pk=cast.nora.pk)
+            raise ValueError
+
+    for sees in (False, True):
+        with pytest.raises(ValueError):  # noqa: PT011
+            work(sees=sees)
+    (entry,) = entries(route="x")
+    assert (entry.outcome, entry.relationship) == ("error", "system")
+
+
 def test_work_of_the_system_that_saw_nothing_leaves_no_entry(cast: Cast, entries: Entries) -> None:
     with access_context(route="x", is_system=True):
         pass
