@@ -18,7 +18,6 @@ from guardian.shortcuts import assign_perm
 from accounts.models import Membership, Team, User, current_membership
 from accounts.roles import (
     ACTS_OF_ROLE,
-    CLINICAL_ROLES,
     READING_ACTS,
     Act,
     Role,
@@ -193,8 +192,3 @@ def find_references(patients: Collection[uuid.UUID]) -> Mapping[uuid.UUID, str]:
     """For the trail alone: the references of those keys that are patients, whoever asks."""
     with permit_statements():
         return dict(Patient.objects.filter(pk__in=patients).values_list("pk", "reference"))
-
-
-def is_clinical(user: User, team: Team) -> bool:
-    """Whether the user works in this team in a clinical role today."""
-    return Membership.objects.current().filter(user=user, team=team, role__in=sorted(CLINICAL_ROLES)).exists()

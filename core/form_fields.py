@@ -53,11 +53,6 @@ class CaseworkForm(forms.Form, metaclass=_CaseworkFormMetaclass):
         kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)
 
-    @property
-    def error_title_prefix(self) -> str:
-        """ "Error: " for the page title; the layouts add it for a form in the context's "form"."""
-        return "Error: " if self.is_bound and self.errors else ""
-
 
 class LineField(forms.CharField):
     """One line: a name, a number, a place. Spaces at the ends go; everything else stays."""

@@ -59,11 +59,6 @@ def notifications(user: User) -> GuardedQuerySet[Notification]:
     )
 
 
-def unread_notifications(user: User) -> GuardedQuerySet[Notification]:
-    """Of these, the unread ones."""
-    return notifications(user).filter(read_at__isnull=True)
-
-
 def unread_count(user: User) -> int:
     """How many are unread, for the header of every page: one small index, no patient.
 

@@ -45,10 +45,6 @@ def service_unavailable(request: HttpRequest | None = None) -> HttpResponse:
     return response
 
 
-def service_unavailable_response() -> HttpResponse:
-    return service_unavailable()
-
-
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form that cannot be trusted. Autosave is told in its own language, so that it keeps the text on the page."""
     if request.headers.get("X-Autosave"):

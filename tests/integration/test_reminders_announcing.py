@@ -22,7 +22,6 @@ from reminders.selectors import (
     overdue_tasks,
     team_overdue_tasks,
     unread_count,
-    unread_notifications,
 )
 from tests.people import Cast, make_cast
 
@@ -199,7 +198,6 @@ def test_who_may_not_see_the_patient_sees_neither_task_nor_notification(cast: Ca
         membership.save()
         assert not open_tasks(cast["amira"]).exists()
         assert not notifications(cast["amira"]).exists()
-        assert not unread_notifications(cast["amira"]).exists()
 
 
 def test_a_lead_sees_what_is_overdue_in_the_own_team_only(cast: Cast) -> None:

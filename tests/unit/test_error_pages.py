@@ -58,7 +58,7 @@ def test_an_error_page_has_its_status_one_heading_and_nothing_to_send(name: str,
 
 
 def test_when_the_trail_cannot_be_written_the_reader_is_told_what_to_do() -> None:
-    markup = errors.service_unavailable_response().content.decode()
+    markup = errors.service_unavailable().content.decode()
     words = " ".join(re.sub(r"<[^>]+>", " ", markup).split())
     assert "Nothing can be shown This does not mean there is no plan. Assess on today’s needs; ring" in words
 

@@ -283,12 +283,6 @@ def test_an_error_about_the_whole_form_has_no_address() -> None:
     assert messages(bound) == {"": "The visit was changed by somebody else"}
 
 
-def test_the_title_says_error_only_when_there_is_one() -> None:
-    assert form().error_title_prefix == ""
-    assert form(happened_on_choice="today").error_title_prefix == ""
-    assert form(at="9").error_title_prefix == "Error: "
-
-
 # Days and times as people type them
 
 
