@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from django.db import transaction
 from django.utils import timezone
 
@@ -32,13 +30,9 @@ from crisis_plans.services.signing import (
 )
 
 
-def approve(
-    *, by: User, version: PlanVersion, revision: int, review_due_at: datetime | None = None
-) -> PlanSignOff:
+def approve(*, by: User, version: PlanVersion, revision: int) -> PlanSignOff:
     """Make a submitted version the plan. ``revision`` is the text that was read; the reminder of its review is
     written in the same transaction and takes the place of the former version's.
-
-    ``review_due_at`` lets a seeded story have its review fall due at a time of its own.
 
     Raises: NotVisible; NotAllowed for whoever may not approve, police whatever else they are, and authors (S02);
     VersionClash; IncompletePlanError with everything S01 asks for; DomainError when it is not waiting for approval.
@@ -56,7 +50,7 @@ def approve(
         due.settle(kind=APPROVAL, subject=subject_of(version))
         if former is not None:
             due.settle(kind=REVIEW, subject=subject_of(former))
-        announce_review(version=version, at=review_due_at)
+        announce_review(version=version)
         return sign_off
 
 
