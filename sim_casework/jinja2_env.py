@@ -4,7 +4,6 @@ import tomllib
 from collections.abc import Callable, MutableMapping
 from datetime import datetime
 from functools import cache
-from importlib import import_module
 from typing import Any
 
 from django.conf import settings
@@ -75,12 +74,11 @@ def optional_url(name: str, *args: Any) -> str:
 
 
 def navigation(request: HttpRequest) -> list[Any]:
-    """The links at the top of every page. Imported late: the pages package imports the apps."""
-    try:
-        module = import_module("sim_casework.pages.navigation")
-    except ModuleNotFoundError:
-        return []
-    return list(module.items(request))
+    """The links at the top of every page."""
+    # Imported late: this module is loaded with the settings, before there are models.
+    from sim_casework.pages.navigation import items
+
+    return list(items(request))
 
 
 def now() -> datetime:
