@@ -14,9 +14,7 @@ urlpatterns: list[URLPattern] = [
     path("find/", patients.find, name="find"),
     path("patients/new/", patients.patient_register, name="patient_register"),
     path("patients/<uuid:patient_id>/edit/", patients.patient_edit, name="patient_edit"),
-    path(
-        "patients/<uuid:patient_id>/duplicates/<uuid:registered_id>/", patients.duplicate, name="duplicate"
-    ),
+    path("patients/<uuid:patient_id>/duplicates/<uuid:registered_id>/", patients.duplicate, name="duplicate"),
     path("patients/<uuid:patient_id>/case/mentors/", cases.case_hand_over, name="case_hand_over"),
     path("patients/<uuid:patient_id>/case/close/", cases.case_close, name="case_close"),
     path("contacts-to-sign/", contacts.to_sign, name="to_sign"),
@@ -51,8 +49,12 @@ urlpatterns: list[URLPattern] = [
     ),
     path("patients/<uuid:patient_id>/visits/new/", visits.visit_plan, name="visit_plan"),
     path("patients/<uuid:patient_id>/visits/<uuid:visit_id>/", visits.visit, name="visit"),
-    path("patients/<uuid:patient_id>/visits/<uuid:visit_id>/change/", visits.visit_change, name="visit_change"),
     path(
-        "patients/<uuid:patient_id>/visits/<uuid:visit_id>/outcome/", visits.visit_outcome, name="visit_outcome"
+        "patients/<uuid:patient_id>/visits/<uuid:visit_id>/change/", visits.visit_change, name="visit_change"
+    ),
+    path(
+        "patients/<uuid:patient_id>/visits/<uuid:visit_id>/outcome/",
+        visits.visit_outcome,
+        name="visit_outcome",
     ),
 ]

@@ -2,7 +2,8 @@
 
 import os
 
-bind = os.environ.get("WEB_BIND", "0.0.0.0:8000")  # noqa: S104  (inside the container; compose publishes on loopback)
+# All addresses: inside the container; compose publishes on loopback.
+bind = os.environ.get("WEB_BIND", "0.0.0.0:8000")
 workers = int(os.environ.get("WEB_WORKERS", "2"))
 threads = int(os.environ.get("WEB_THREADS", "2"))
 timeout = 30

@@ -19,7 +19,7 @@ from audit.context import access_context
 from cases.models import Case, Patient
 from cases.permissions import grant_to_team
 
-PASSWORD = "correct horse battery"  # noqa: S105  (tests only)
+PASSWORD = "correct horse battery"
 
 
 @dataclass(frozen=True)

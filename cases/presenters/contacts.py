@@ -258,7 +258,9 @@ def _yes_no(value: bool | None) -> str:
 def register_contact_drafts() -> None:
     """Name the forms of the contact log on the page of unfinished ones; called from AppConfig.ready."""
     register_drafted_form("contact-log", title="Log a contact", address=_log_again)
-    register_drafted_form("contact-change", title="Change a contact", address=_contact_again("contact_change"))
+    register_drafted_form(
+        "contact-change", title="Change a contact", address=_contact_again("contact_change")
+    )
     register_drafted_form("contact-addendum", title="Addendum", address=_contact_again("contact_addendum"))
 
 
