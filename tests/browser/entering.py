@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from importlib import import_module
 
 from django.conf import settings
-from django.test import Client
+from django.test import Client, override_settings
 from playwright.sync_api import Page, expect
 
 from accounts import session_clock
@@ -20,9 +21,8 @@ def enter(page: Page, user: User, path: str = "/") -> Page:
     session = sign_in(Client(), user).cookies[settings.SESSION_COOKIE_NAME].value
     page.context.clear_cookies()
     # Cookies know hosts, not ports; the live server is always this one.
-    page.context.add_cookies(
-        [{"name": settings.SESSION_COOKIE_NAME, "value": session, "domain": "localhost", "path": "/"}]
-    )
+    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session, "domain": "localhost", "path": "/"}
+    page.context.add_cookies([cookie | {"httpOnly": True}])
     page.goto(path)
     return page
 
@@ -34,11 +34,12 @@ def end_session(page: Page) -> None:
     session.save()
 
 
-def leave_seconds(page: Page, seconds: float) -> None:
-    """The session of this browser will be over in so many seconds."""
-    session = _session_of(page)
-    session[session_clock.LAST_SEEN_AT] = time.time() - settings.SESSION_IDLE_LIMIT.total_seconds() + seconds
-    session.save()
+def reload_near_the_end(page: Page) -> None:
+    """The page that is open again, in a session that has less than two minutes to go: it warns."""
+    # The page asks the server before it warns, so the limit has to last until then.
+    with override_settings(SESSION_IDLE_LIMIT=timedelta(seconds=100)):
+        page.reload()
+        expect(page.get_by_role("heading", name="You are about to be signed out")).to_be_visible()
 
 
 def enter_by_password(page: Page, user: User) -> None:
@@ -53,11 +54,8 @@ def enter_by_password(page: Page, user: User) -> None:
 
 def _session_of(page: Page) -> session_clock.SessionBase:
     (key,) = [
-        cookie["value"]
-        for cookie in page.context.cookies()
-        if cookie["name"] == settings.SESSION_COOKIE_NAME
+        cookie["value"] for cookie in page.context.cookies() if cookie["name"] == settings.SESSION_COOKIE_NAME
     ]
     store = import_module(settings.SESSION_ENGINE).SessionStore(key)
     assert store.exists(key)
     return store
-
