@@ -83,13 +83,9 @@ QUERY_WORDS = {
     "filter",
 }
 QUERIES_IN_VIEWS: dict[str, str] = {
-    "accounts.views.memberships": "picks one membership from a selector's query",
-    "cases.views.drafts": "picks from a selector's query",
     "cases.views.gate": "the gate itself: visible_patients(user).filter(pk=…)",
-    "sim_casework.pages.attention": "selectors of pages where apps meet",
     "sim_casework.pages.caseload": "narrows a selector's query to the patients on the page",
     "sim_casework.pages.health": "asks whether the database answers",
-    "sim_casework.pages.patient_record": "narrows a selector's query to the patient",
 }
 
 
