@@ -11,7 +11,6 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from accounts import session_clock
-from accounts.services.sessions import delete_stale_sessions
 from audit.context import PendingEntry, current_context
 from audit.models import LogEntry
 from audit.writing import keyed_digest
@@ -20,7 +19,6 @@ from audit.writing import keyed_digest
 @receiver(user_logged_in, dispatch_uid="accounts.start_clock")
 def start_clock(sender: Any, request: HttpRequest, **kwargs: object) -> None:
     session_clock.start(request.session, device=request.META.get("HTTP_USER_AGENT", ""))
-    delete_stale_sessions()
 
 
 @receiver(signals.authenticator_added, dispatch_uid="accounts.second_factor_added")

@@ -66,11 +66,6 @@ def end_all_sessions(user: User) -> None:
     Session.objects.filter(user=user).delete()
 
 
-def delete_stale_sessions() -> None:
-    """Rows of sessions long over; called at each sign-in, so that no clean-up job is needed."""
-    Session.objects.filter(expire_date__lt=timezone.now()).delete()
-
-
 def _open_rows(user: User) -> Iterable[Session]:
     signed_in_since, seen_since = earliest_still_open(timezone.now())
     return Session.objects.filter(user=user, signed_in_at__gt=signed_in_since, last_seen_at__gt=seen_since)

@@ -243,11 +243,3 @@ def test_session_key_stands_on_no_page(cast: Cast, client: Client) -> None:
     key = client.session.session_key
     assert key is not None
     assert key not in client.get(PROFILE).content.decode()
-
-
-def test_sign_in_clears_away_sessions_long_over(cast: Cast, client: Client) -> None:
-    Session.objects.create(
-        session_key="old", session_data="", expire_date=timezone.now() - dt.timedelta(days=1)
-    )
-    sign_in(client, cast["amira"])
-    assert not Session.objects.filter(session_key="old").exists()
