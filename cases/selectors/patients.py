@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -97,8 +98,8 @@ def cases_of(user: User, patient: Patient) -> list[Case]:
     )
 
 
-def open_case_for(user: User, patient: Patient, act: Act) -> Case | None:
-    """The open case of a team in which the user may do this, with team and mentors."""
+def open_case_for(user: User, patient: Patient | uuid.UUID, act: Act) -> Case | None:
+    """The open case under which the user may do this for the patient now, with team and mentors."""
     return (
         Case.objects.filter(
             patient=patient,

@@ -1,4 +1,4 @@
-"""Visits, the colleagues who can take part in them, and the case they belong to. Contacts are read in selectors.contacts."""
+"""Visits, and the colleagues who can take part in them. Contacts are read in selectors.contacts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from django.utils import timezone
 
 from accounts.models import Membership, Team, User
 from accounts.roles import Act, Role, roles_that_may
-from accounts.selectors import teams_in_which
-from cases.models import Case, Contact, Patient, Visit, VisitOutcome, VisitParticipant
+from cases.models import Contact, Patient, Visit, VisitOutcome, VisitParticipant
 from cases.permissions import visible_patients
 from core.due import due_moment
 from core.models import GuardedQuerySet
@@ -27,21 +26,6 @@ class Colleague:
 
     user: User
     is_police: bool
-
-
-def working_case(user: User, patient: Patient | uuid.UUID, act: Act = Act.LOG_CONTACT) -> Case | None:
-    """The open case under which the user may do this for the patient now, with its team."""
-    return (
-        Case.objects.filter(
-            patient=patient,
-            patient__in=visible_patients(user, act),
-            closed_on__isnull=True,
-            team__in=teams_in_which(user, act),
-        )
-        .select_related("team")
-        .order_by("opened_on", "pk")
-        .first()
-    )
 
 
 def colleagues(team: Team) -> list[Colleague]:

@@ -15,7 +15,8 @@ from accounts.models import Team, User
 from accounts.roles import Act
 from cases.models import Case, Patient, Visit, VisitOutcome, VisitParticipant
 from cases.models.visit import Purpose
-from cases.selectors.visits import Colleague, colleagues, day_bounds, outcome_of, working_case
+from cases.selectors.patients import open_case_for
+from cases.selectors.visits import Colleague, colleagues, day_bounds, outcome_of
 from cases.services.authorship import authorship, require
 from core.due import Due, announce, reschedule, settle
 from core.errors import DomainError, NotVisible, VersionClash
@@ -111,8 +112,7 @@ def required_case(by: User, act: Act, patient: Patient | uuid.UUID) -> Case:
     Raises: NotVisible or NotAllowed like ``require``.
     """
     require(by, act, patient)
-    key = patient.pk if isinstance(patient, Patient) else patient
-    case = working_case(by, key, act)
+    case = open_case_for(by, patient, act)
     if case is None:
         raise NotVisible("No such case.")
     return case
