@@ -11,6 +11,7 @@ from typing import Any
 from django.urls import reverse
 
 from cases.models import Patient
+from cases.presenters.patients import name_with_reference
 from core.formatting import local_day
 from reminders.models import EmailMessageOut, Notification, Reminder
 
@@ -55,7 +56,7 @@ def present_task(reminder: Reminder) -> TaskLine:
     return TaskLine(
         title=reminder.text,
         href=reminder.link,
-        about=about(reminder.patient),
+        about=_about(reminder.patient),
         due_on=local_day(reminder.due_at),
         status={"text": "Urgent", "tone": "red"} if reminder.is_urgent else None,
         tick_off_href=reverse("reminders:tick_off", args=[reminder.pk]) if reminder.is_ticked_off else "",
@@ -77,7 +78,7 @@ def present_team_tasks(reminders: Iterable[Reminder]) -> list[TaskLine]:
             TaskLine(
                 title=first.text,
                 href=first.link,
-                about=about(first.patient),
+                about=_about(first.patient),
                 due_on=local_day(first.due_at),
                 hint=f"With {', '.join(people)}",
             )
@@ -91,7 +92,7 @@ def present_notification(notification: Notification) -> NotificationLine:
     return NotificationLine(
         text=reminder.text,
         href=reminder.link,
-        about=about(reminder.patient),
+        about=_about(reminder.patient),
         at=notification.created_at,
         tag=_tag(reminder, is_unread),
         mark_read_href=reverse("reminders:mark_read", args=[notification.pk]) if is_unread else "",
@@ -112,9 +113,8 @@ def present_stuck_email(email: EmailMessageOut) -> StuckEmailLine:
     )
 
 
-def about(patient: Patient | None) -> str:
-    """Name and reference, as a patient is named everywhere."""
-    return f"{patient.full_name}, {patient.reference}" if patient else ""
+def _about(patient: Patient | None) -> str:
+    return name_with_reference(patient) if patient else ""
 
 
 def _tag(reminder: Reminder, is_unread: bool) -> dict[str, str] | None:

@@ -73,7 +73,7 @@ def test_a_notification_says_what_about_whom_and_leads_there(cast: Cast, client:
     tell(cast, "amira")
     shown = page(client, cast, "amira", "/notifications/")
     assert '<a class="app-tasks__link" href="/some/plan/"' in shown
-    assert f"Nora Quill, {cast.nora.reference}" in shown
+    assert f"Nora Quill ({cast.nora.reference})" in shown
     assert "New" in shown
 
 
