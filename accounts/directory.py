@@ -84,6 +84,11 @@ def roles_within_reach(by: User, person: User) -> GuardedQuerySet[Membership]:
     )
 
 
+def role_within_reach(by: User, person: User, membership_id: int) -> Membership | None:
+    """One of these, or None."""
+    return roles_within_reach(by, person).filter(pk=membership_id).first()
+
+
 def own_roles(user: User) -> GuardedQuerySet[Membership]:
     return _roles_of_today().filter(user=user)
 
@@ -100,6 +105,11 @@ def _roles_of_today() -> GuardedQuerySet[Membership]:
 
 def registrations_of(person: User) -> GuardedQuerySet[ProfessionalRegistration]:
     return ProfessionalRegistration.objects.filter(user=person).order_by("body", "number")
+
+
+def registration_of(person: User, registration_id: int) -> ProfessionalRegistration | None:
+    """One of these, or None."""
+    return registrations_of(person).filter(pk=registration_id).first()
 
 
 def open_invitation_of(person: User) -> Invitation | None:

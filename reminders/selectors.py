@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import Membership, User, current_membership
 from accounts.roles import Act
 from accounts.selectors import teams_in_which
+from cases.models import Patient
 from cases.permissions import visible_patients
 from core.models import GuardedQuerySet
 from reminders.models import EmailMessageOut, Notification, Reminder
@@ -27,8 +28,13 @@ def open_tasks(user: User) -> GuardedQuerySet[Reminder]:
     return _tasks(user).filter(recipient=user, due_at__lt=timezone.now() + TASKS_AHEAD)
 
 
+def open_tasks_about(user: User, patient: Patient) -> GuardedQuerySet[Reminder]:
+    """Of these, what concerns one patient."""
+    return open_tasks(user).filter(patient=patient)
+
+
 def overdue_tasks(user: User) -> GuardedQuerySet[Reminder]:
-    """Of these, what was due before today (London's day)."""
+    """Of all open tasks, what was due before today (London's day)."""
     return _tasks(user).filter(recipient=user, due_at__lt=start_of_today())
 
 

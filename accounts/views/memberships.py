@@ -7,10 +7,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from accounts.directory import person_to_give_role, registrations_of, roles_within_reach
+from accounts.directory import person_to_give_role, registration_of, role_within_reach
 from accounts.forms import RegistrationForm, RenewalForm, RoleForm
 from accounts.gate import role_page, signed_in_user
-from accounts.models import Membership, ProfessionalRegistration
 from accounts.presenters import role_words
 from accounts.roles import Act
 from accounts.services.people import add_membership, end_membership
@@ -41,14 +40,13 @@ def membership_add(request: HttpRequest, user_id: int) -> HttpResponse:
 def membership_end(request: HttpRequest, user_id: int, membership_id: int) -> HttpResponse:
     by = signed_in_user(request)
     person = the_person(request, user_id)
-    membership: Membership | None = roles_within_reach(by, person).filter(pk=membership_id).first()
+    membership = role_within_reach(by, person, membership_id)
     if membership is None:
         raise Http404
     if request.method == "POST":
-        ended = membership
         do_and_tell(
             request,
-            lambda: end_membership(by=by, membership=ended),
+            lambda: end_membership(by=by, membership=membership),
             f"The role was ended: {role_words(membership)}.",
         )
         return redirect("accounts:person", person.pk)
@@ -75,10 +73,9 @@ def registration_add(request: HttpRequest, user_id: int) -> HttpResponse:
 def registration_renew(request: HttpRequest, user_id: int, registration_id: int) -> HttpResponse:
     by = signed_in_user(request)
     person = the_person(request, user_id)
-    found: ProfessionalRegistration | None = registrations_of(person).filter(pk=registration_id).first()
-    if found is None:
+    registration = registration_of(person, registration_id)
+    if registration is None:
         raise Http404
-    registration = found
     form = RenewalForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         valid_until = form.cleaned_data["valid_until"]

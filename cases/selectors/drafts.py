@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -46,6 +47,16 @@ def unfinished_drafts(user: User) -> GuardedQuerySet[Draft]:
     )
     shown |= Q(is_clinical_only=False, patient__in=visible_patients(user))
     return Draft.objects.filter(shown, user=user).select_related("patient").order_by("-saved_at")
+
+
+def unfinished_draft(user: User, draft_id: uuid.UUID) -> Draft | None:
+    """One of these, or None."""
+    return unfinished_drafts(user).filter(pk=draft_id).first()
+
+
+def unfinished_drafts_about(user: User, patient: Patient) -> GuardedQuerySet[Draft]:
+    """Those about one patient, for the top of the record."""
+    return unfinished_drafts(user).filter(patient=patient)
 
 
 def old_drafts_of_team(user: User) -> list[OldDrafts]:

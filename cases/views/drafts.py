@@ -18,7 +18,7 @@ from accounts.roles import Act
 from cases.forms.drafts import fill_from_draft, typed_data
 from cases.models import Patient
 from cases.presenters.drafts import present_drafts
-from cases.selectors.drafts import old_drafts_of_team, own_draft, unfinished_drafts
+from cases.selectors.drafts import old_drafts_of_team, own_draft, unfinished_draft, unfinished_drafts
 from cases.services.drafts import discard_draft, keep_draft, take_draft
 from cases.views.gate import patient_page
 from core.errors import DomainError
@@ -120,7 +120,7 @@ def drafts(request: HttpRequest) -> HttpResponse:
 
 def draft_discard(request: HttpRequest, draft_id: uuid.UUID) -> HttpResponse:
     user = signed_in_user(request)
-    draft = unfinished_drafts(user).filter(pk=draft_id).first()
+    draft = unfinished_draft(user, draft_id)
     if draft is None:
         raise Http404
     if request.method == "POST":

@@ -12,6 +12,11 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from accounts.attention import (
+    people_not_signed_in_yet,
+    registrations_running_out,
+    roles_running_out,
+)
 from accounts.directory import resets_to_confirm
 from accounts.gate import signed_in_user
 from accounts.models import User
@@ -29,11 +34,6 @@ from crisis_plans.models import PlanVersion
 from crisis_plans.selectors import plans_awaiting_approval
 from reminders.presenters import present_task, present_team_tasks
 from reminders.selectors import open_tasks, team_overdue_tasks
-from sim_casework.pages.attention import (
-    people_not_signed_in_yet,
-    registrations_running_out,
-    roles_running_out,
-)
 
 SHOWN = 10
 

@@ -21,7 +21,7 @@ from cases.presenters.patients import case_rows, detail_rows, identity, related_
 from cases.presenters.timeline import present_timeline
 from cases.presenters.visits import present_visits
 from cases.selectors.contacts import timeline
-from cases.selectors.drafts import unfinished_drafts
+from cases.selectors.drafts import unfinished_drafts_about
 from cases.selectors.patients import cases_of, names_of, related_to
 from cases.selectors.visits import upcoming_visits
 from cases.views.gate import patient_page
@@ -29,7 +29,7 @@ from crisis_plans.models import PlanVersion
 from crisis_plans.presenters import expired_words, helps_heading, helps_lines
 from crisis_plans.selectors import current_plan
 from reminders.presenters import present_task
-from reminders.selectors import open_tasks
+from reminders.selectors import open_tasks_about
 
 MOST_TASKS = 10
 
@@ -39,7 +39,7 @@ MOST_TASKS = 10
 def patient_record(request: HttpRequest, patient: Patient) -> HttpResponse:
     user = signed_in_user(request)
     page = timeline(user, patient)
-    tasks = open_tasks(user).filter(patient=patient)[:MOST_TASKS]
+    tasks = open_tasks_about(user, patient)[:MOST_TASKS]
     context = {
         "identity": identity(patient),
         "reference": patient.reference,
@@ -51,7 +51,7 @@ def patient_record(request: HttpRequest, patient: Patient) -> HttpResponse:
         "details": detail_rows(patient, names_of(user, patient)),
         "related": related_rows(related_to(user, patient)),
         "cases": [case_rows(case) for case in cases_of(user, patient)],
-        "drafts": present_drafts(unfinished_drafts(user).filter(patient=patient)),
+        "drafts": present_drafts(unfinished_drafts_about(user, patient)),
         "hrefs": _hrefs(user, patient),
     }
     return render(request, "pages/patient_record.jinja", context)

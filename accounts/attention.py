@@ -1,4 +1,4 @@
-"""Which people an administrator has to see to: selections over accounts for the home page. Nothing about patients."""
+"""Which people an administrator has to see to: what the home page tells them. Nothing about patients."""
 
 from __future__ import annotations
 
