@@ -111,6 +111,7 @@ def _own_writing(user: User) -> list[Part]:
             "Contacts to sign",
             present_to_sign(contacts_to_sign(user)[:SHOWN]),
             "Every contact you wrote is signed.",
+            [("All contacts to sign", reverse("cases:to_sign"))],
         ),
         Part(
             "unfinished",
@@ -136,6 +137,7 @@ def _for_leads(user: User) -> list[Part]:
             "Police presence to review",
             present_reviews(open_reviews(user)[:SHOWN]),
             "No contact waits for a review.",
+            [("All open reviews", reverse("cases:contact_reviews"))],
         ),
         Part(
             "team-overdue",
