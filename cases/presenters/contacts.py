@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -270,4 +271,11 @@ def _log_again(draft: Draft) -> str:
 
 
 def _contact_again(name: str) -> Address:
-    return lambda draft: reverse(f"cases:{name}", args=[draft.patient_id, draft.about])
+    def address(draft: Draft) -> str:
+        # A browser sent what it is about: it may be anything.
+        try:
+            return reverse(f"cases:{name}", args=[draft.patient_id, uuid.UUID(draft.about)])
+        except ValueError:
+            return reverse("patient_record", args=[draft.patient_id])
+
+    return address

@@ -219,3 +219,13 @@ def test_a_form_name_that_is_too_long_is_refused(cast: Cast) -> None:
         pytest.raises(DomainError, match="cannot be kept"),
     ):
         keep_draft(by=cast["amira"], patient=cast.nora, form="f", about="x" * 61, data={})
+
+
+@pytest.mark.parametrize("form", ["contact-change", "contact-addendum", "contact-log", "plan", "unheard-of"])
+@pytest.mark.parametrize("about", ["", "x"])
+def test_a_draft_about_nothing_known_shuts_nobody_out_of_their_pages(
+    cast: Cast, amira: Client, form: str, about: str
+) -> None:
+    keep(amira, cast, {"text": "Half a sentence", "draft_about": about}, form=form)
+    for address in ("/", "/drafts/", f"/patients/{cast.nora.pk}/"):
+        assert amira.get(address).status_code == 200, address
