@@ -737,3 +737,30 @@ def test_log_contact_needs_words_and_a_known_outcome(cast: Cast) -> None:
             logged(cast["amira"], cast.nora, **changes)
         assert refused.value.field == field
     assert all_contacts() == []
+
+
+@pytest.mark.parametrize(
+    ("again", "contacts"),
+    [
+        ({}, 1),
+        ({"at": "9:19"}, 1),
+        ({"at": "9:45"}, 2),
+        ({"account": "Rang again."}, 2),
+        ({"outcome": "phone"}, 2),
+    ],
+)
+def test_page_refilled_by_going_back_is_known_by_its_words_and_its_moment(
+    client: Client, cast: Cast, again: dict[str, str], contacts: int
+) -> None:
+    sign_in(client, cast["amira"])
+    client.post(log_url(cast.nora), posted(account="Rang, no answer."))
+    client.post(log_url(cast.nora), posted(**{"account": "Rang, no answer."} | again))
+    with looking():
+        assert len(Contact.objects.all()) == contacts
+
+
+def test_same_words_of_a_colleague_are_another_contact(client: Client, cast: Cast) -> None:
+    for name in ("amira", "cal"):
+        sign_in(client, cast[name]).post(log_url(cast.nora), posted(account="Rang, no answer."))
+    with looking():
+        assert len(Contact.objects.all()) == 2
