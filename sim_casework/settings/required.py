@@ -70,7 +70,7 @@ def read_required(environment: Mapping[str, str]) -> dict[str, str]:
         faults.append("  DATABASE_USER must not be a superuser")
     if faults:
         raise ImproperlyConfigured(
-            "The application was not started. Put these settings right (docs/operations.md):\n"
+            "The application was not started. Put these settings right (docs/operations/README.md):\n"
             + "\n".join(faults)
         )
     return {name: environment[name] for name in REQUIRED}
