@@ -118,6 +118,11 @@ def involvement_words(content: PlanContent) -> str:
     return words
 
 
+def lines_of(text: str) -> list[str]:
+    """One thing a line, as lists in a plan are typed; empty lines are none."""
+    return [line.strip() for line in text.split("\n") if line.strip()]
+
+
 def whose_words(is_own_words: bool | None) -> str:
     if is_own_words is None:
         return ""

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from core.form_fields import CaseworkForm, DayField, LineField, PlainTextField, RadioField
 from core.formatting import day
-from crisis_plans.content import Call, PlanContent, ServicePart
+from crisis_plans.content import Call, PlanContent, ServicePart, lines_of
 from crisis_plans.models import Involvement, Service
 from crisis_plans.rules import MOST_ACTIONS, MOST_CALLS, latest_review
 
@@ -109,7 +109,7 @@ class PlanForm(CaseworkForm):
 
     def clean_actions(self) -> str:
         typed: str = self.cleaned_data["actions"]
-        if len(_lines(typed)) > MOST_ACTIONS:
+        if len(lines_of(typed)) > MOST_ACTIONS:
             raise forms.ValidationError(
                 f"Write {MOST_ACTIONS} supportive actions or fewer: a plan has to be read in half a minute"
             )
@@ -135,7 +135,7 @@ class PlanForm(CaseworkForm):
             what_helps=typed["what_helps"],
             is_own_words={OWN: True, OTHERS: False}.get(typed["words"]),
             what_makes_it_worse=typed["what_makes_it_worse"],
-            actions=tuple(_lines(typed["actions"])),
+            actions=tuple(lines_of(typed["actions"])),
             calls=tuple(self._calls()),
             service_parts=tuple(self._service_parts()),
             involvement=typed["involvement"],
@@ -265,7 +265,3 @@ def rows_in(data: Mapping[str, Sequence[str] | str]) -> int:
 def rows_for(content: PlanContent) -> int:
     """Room for everybody named, and one more."""
     return len(content.calls) + 1
-
-
-def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.split("\n") if line.strip()]

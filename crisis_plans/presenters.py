@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from core.formatting import day, moment
-from crisis_plans.content import PlanContent, Section, content_of, involvement_words, sections
+from crisis_plans.content import PlanContent, Section, content_of, involvement_words, lines_of, sections
 from crisis_plans.models import PlanServicePart, PlanSignOff, PlanVersion, Service
 from crisis_plans.rules import Gap
 
@@ -92,9 +92,9 @@ def plan_view(version: PlanVersion, *, current_number: int | None = None) -> Pla
         status=_status(version),
         banners=list(_banners(version, current_number)),
         helps_heading=helps_heading(version),
-        helps=_lines(content.what_helps),
+        helps=lines_of(content.what_helps),
         do=list(content.actions),
-        dont=_lines(content.what_makes_it_worse),
+        dont=lines_of(content.what_makes_it_worse),
         calls=list(content.calls),
         services=[
             Text(_service_heading(part.service, part.name), part.agreed) for part in content.service_parts
@@ -115,7 +115,7 @@ def helps_heading(version: PlanVersion) -> str:
 
 def helps_lines(version: PlanVersion) -> list[str]:
     """What helps, a line each, for the top of the record."""
-    return _lines(version.what_helps)
+    return lines_of(version.what_helps)
 
 
 def expired_words(version: PlanVersion) -> str:
@@ -245,10 +245,6 @@ def _service_heading(service: str, name: str) -> str:
     return name or PlanServicePart(service=Service(service)).heading
 
 
-def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.split("\n") if line.strip()]
-
-
 def _pieces(before: str, after: str) -> Iterator[Piece]:
     old, new = _sentences(before), _sentences(after)
     if max(len(old), len(new)) > MOST_COMPARED:
@@ -270,4 +266,4 @@ def _marked(word: str, tone: str, texts: list[str]) -> Iterator[Piece]:
 
 
 def _sentences(text: str) -> list[str]:
-    return [part for line in _lines(text) for part in re.split(r"(?<=[.!?])\s+", line)]
+    return [part for line in lines_of(text) for part in re.split(r"(?<=[.!?])\s+", line)]
