@@ -75,10 +75,10 @@ def confirm_second_factor_reset(*, by: User, user: User) -> None:
 
     Raises: NotVisible for people out of reach; DomainError for oneself, for who asked, or when nobody asked.
     """
-    reset = _reset_to_decide(by, user)
-    if reset.requested_by_id == by.pk:
-        raise DomainError("You asked for this yourself. A different administrator has to confirm it.")
     with transaction.atomic():
+        reset = _reset_to_decide(by, user)
+        if reset.requested_by_id == by.pk:
+            raise DomainError("You asked for this yourself. A different administrator has to confirm it.")
         reset.confirmed_by = by
         reset.confirmed_at = timezone.now()
         reset.save(update_fields=["confirmed_by", "confirmed_at"])
@@ -93,15 +93,18 @@ def refuse_second_factor_reset(*, by: User, user: User) -> None:
 
     Raises: NotVisible for people out of reach; DomainError for oneself or when nobody asked.
     """
-    reset = _reset_to_decide(by, user)
-    reset.refused_at = timezone.now()
-    reset.save(update_fields=["refused_at"])
+    with transaction.atomic():
+        reset = _reset_to_decide(by, user)
+        reset.refused_at = timezone.now()
+        reset.save(update_fields=["refused_at"])
 
 
 def _reset_to_decide(by: User, user: User) -> SecondFactorReset:
     require_manageable(by, user)
     if by.pk == user.pk:
         raise DomainError("Nobody decides about their own second factor.")
+    # Locked like the asking: of two decisions at the same moment, the second finds it decided.
+    User.objects.select_for_update(of=("self",)).get(pk=user.pk)
     reset = open_reset_of(user)
     if reset is None:
         raise DomainError("Nobody has asked for this, or it has been decided.")
