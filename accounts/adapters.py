@@ -44,11 +44,19 @@ class AccountAdapter(DefaultAccountAdapter):
         """As the trail sees it: only our own proxies are believed."""
         return trusted_address(request) or "unknown"
 
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """One count an account, whether its username or its e-mail address is typed."""
+        typed = _typed_name(credentials)
+        account = account_named(typed)
+        return str(
+            super()._get_login_attempts_cache_key(request, username=account.username if account else typed)
+        )
+
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         try:
             super().pre_authenticate(request, **credentials)
         except ValidationError:
-            typed = str(credentials.get("username") or credentials.get("email") or "").replace("\x00", "")
+            typed = _typed_name(credentials)
             note_refused_sign_in(
                 reason="Closed after too many wrong attempts", user=account_named(typed), typed_name=typed
             )
@@ -71,6 +79,11 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("accounts:profile")
+
+
+def _typed_name(credentials: dict[str, Any]) -> str:
+    # PostgreSQL refuses NUL even in a question.
+    return str(credentials.get("username") or credentials.get("email") or "").replace("\x00", "")
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):

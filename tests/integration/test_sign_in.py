@@ -124,6 +124,14 @@ def test_fifth_wrong_password_closes_the_account_for_a_while_even_for_the_right_
     assert refused.actor == cast["amira"]
 
 
+def test_username_and_address_of_an_account_are_one_count(client: Client, cast: Cast) -> None:
+    give_app(cast["amira"])
+    for name in ("amira", "AMIRA", "amira@example.org", "amira@example.org", "Amira@Example.org"):
+        give_password(client, name, "wrong password")
+    assert LOCKED in give_password(Client(), "amira").content.decode()
+    assert LOCKED in give_password(Client(), "amira@example.org").content.decode()
+
+
 def test_lock_of_one_account_leaves_the_others_open(client: Client, cast: Cast) -> None:
     for _ in range(6):
         give_password(client, "amira", "wrong password")
