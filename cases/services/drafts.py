@@ -10,11 +10,12 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.roles import Act
+from accounts.selectors import may
 from audit.context import current_context
 from cases.models import Draft, Patient
 from cases.permissions import can
 from cases.services.authorship import require
-from core.errors import DomainError, NotVisible
+from core.errors import DomainError, NotAllowed, NotVisible
 
 DraftData = Mapping[str, Sequence[str]]
 
@@ -37,12 +38,15 @@ def keep_draft(
     ``data`` maps each input's name to what was sent for it. Where it is not said otherwise, whatever somebody types
     who may write clinical-only text counts as clinical-only: nobody looks into an unfinished form to find out.
 
-    Raises: NotVisible when the user may not know the patient; DomainError when it cannot be stored.
+    Raises: NotVisible when the user may not know the patient; NotAllowed, about nobody yet, for who registers nobody;
+    DomainError when it cannot be stored.
     """
     if patient is not None:
         require(by, Act.OPEN_RECORD, patient)
         if is_clinical_only is None:
             is_clinical_only = can(by, Act.WRITE_CLINICAL, patient)
+    elif not may(by, Act.REGISTER_PATIENT):
+        raise NotAllowed("You may not register patients.")
     if len(about) > MAX_NAME or len(form) > MAX_NAME:
         raise DomainError("This form cannot be kept as a draft.")
     kept = {name: list(values) for name, values in data.items()}

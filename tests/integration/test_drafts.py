@@ -17,7 +17,7 @@ from audit.models import LogEntry
 from cases.models import Contact, Draft
 from cases.selectors.drafts import old_drafts_of_team, own_draft, unfinished_drafts
 from cases.services.drafts import MAX_DRAFT_BYTES, discard_draft, keep_draft, take_draft
-from core.errors import DomainError, NotVisible
+from core.errors import DomainError, NotAllowed, NotVisible
 from tests.people import Cast, make_cast
 from tests.sessions import sign_in
 
@@ -213,12 +213,18 @@ def test_taking_a_draft_that_is_not_there_is_no_fault(cast: Cast) -> None:
         take_draft(by=cast["amira"], patient=cast.nora, form="patient-edit")
 
 
-def test_a_form_name_that_is_too_long_is_refused(cast: Cast) -> None:
+def test_a_draft_named_longer_than_its_column_is_refused(cast: Cast) -> None:
     with (
         access_context(route="test", actor=cast["amira"]),
         pytest.raises(DomainError, match="cannot be kept"),
     ):
         keep_draft(by=cast["amira"], patient=cast.nora, form="f", about="x" * 61, data={})
+
+
+@pytest.mark.parametrize("username", ["ivy", "tess", "rhea"])
+def test_a_registration_is_kept_for_those_alone_who_may_register(cast: Cast, username: str) -> None:
+    with access_context(route="test", actor=cast[username]), pytest.raises(NotAllowed):
+        keep_draft(by=cast[username], patient=None, form="new-patient", data={"given_name": ["Half"]})
 
 
 @pytest.mark.parametrize("form", ["contact-change", "contact-addendum", "contact-log", "plan", "unheard-of"])
