@@ -12,6 +12,7 @@ from audit.models import LogEntry
 Words = str | tuple[str, str]
 
 _words: dict[str, Words] = {}
+_things: dict[str, str] = {}
 _relationships: dict[str, str] = {
     "none": "nothing: no relationship with this patient",
     "system": "a task of the system itself",
@@ -79,6 +80,11 @@ def register(words: Mapping[str, Words]) -> None:
             if one.split()[0] not in VERBS:
                 raise ValueError(f"{route}: {one!r} begins with a verb that audit.sentences does not know")
     _words.update(words)
+
+
+def register_things(words: Mapping[str, str]) -> None:
+    """Say in words what a row of a model is ("cases.contact": "a contact"), where its own name is a builder's."""
+    _things.update(words)
 
 
 def register_relationships(words: Mapping[str, str]) -> None:
@@ -183,16 +189,17 @@ def phrase_of(route: str, method: str) -> str:
 
 def _change(entry: LogEntry) -> str:
     model = entry.content_type.model_class() if entry.content_type else None
-    name = str(model._meta.verbose_name) if model else "record"
-    verb = _CHANGES[entry.action]
-    if entry.action != LogEntry.Action.UPDATE:
-        return f"{verb} {_article(name)} {name}"
-    fields = sorted(_field_name(model, field) for field in entry.changes or {})
-    return (
-        f"{verb} {_article(name)} {name}: {', '.join(fields)}"
-        if fields
-        else f"{verb} {_article(name)} {name}"
-    )
+    did = f"{_CHANGES[entry.action]} {_thing(model)}"
+    if entry.action != LogEntry.Action.UPDATE or not entry.changes:
+        return did
+    return f"{did}: {', '.join(sorted(_field_name(model, field) for field in entry.changes))}"
+
+
+def _thing(model: type[Any] | None) -> str:
+    if model is None:
+        return "a record"
+    name = str(model._meta.verbose_name)
+    return _things.get(model._meta.label_lower) or f"{_article(name)} {name}"
 
 
 def _field_name(model: type[Any] | None, field: str) -> str:

@@ -7,8 +7,9 @@ class SimCaseworkConfig(AppConfig):
 
     def ready(self) -> None:
         from audit import sentences
-        from sim_casework.trail_words import OTHER_WORK, RELATIONSHIPS, ROUTES
+        from sim_casework.trail_words import OTHER_WORK, RELATIONSHIPS, ROUTES, THINGS
 
         sentences.register(ROUTES)
         sentences.register(OTHER_WORK)
+        sentences.register_things(THINGS)
         sentences.register_relationships(RELATIONSHIPS)

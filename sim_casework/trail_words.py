@@ -169,6 +169,34 @@ OTHER_WORK: dict[str, Words] = {
     "demo.story": "told one of the demonstration's invented stories",
 }
 
+# What a row is, where the model's name is a builder's word.
+THINGS = {
+    "cases.patient": "the patient's details",
+    "cases.othername": "another name of the patient",
+    "cases.relatedperson": "a person close to the patient",
+    "cases.visitparticipant": "somebody taking part in a visit",
+    "cases.visitoutcome": "the outcome of a visit",
+    "cases.contactparticipant": "somebody who was at a contact",
+    "cases.contactclinicalnote": "the clinical-only part of a contact",
+    "cases.contactsignature": "the signature of a contact",
+    "cases.contactaddendum": "an addendum to a contact",
+    "cases.contactstrikeout": "the striking out of a contact",
+    "cases.contactreview": "a review of police presence",
+    "cases.draft": "an unfinished form",
+    "cases.patientgroupobjectpermission": "a team's access to the patient",
+    "cases.patientuserobjectpermission": "one person's access to the patient",
+    "crisis_plans.planversion": "a version of the crisis response plan",
+    "crisis_plans.planauthor": "an author of the plan",
+    "crisis_plans.planaction": "a supportive action of the plan",
+    "crisis_plans.plancall": "somebody to call in the plan",
+    "crisis_plans.planservicepart": "a service's part of the plan",
+    "crisis_plans.plansignoff": "a step of the plan's sign-off",
+    "mfa.authenticator": "a second factor",
+    "accounts.user": "somebody's account",
+    "accounts.membership": "somebody's role",
+    "accounts.secondfactorreset": "the replacement of a lost second factor",
+}
+
 RELATIONSHIPS = {
     "case team": "works in the team that supports the patient",
     "supervision": "leads the team that supports the patient",

@@ -39,13 +39,16 @@ MOST_TASKS = 10
 def patient_record(request: HttpRequest, patient: Patient) -> HttpResponse:
     user = signed_in_user(request)
     page = timeline(user, patient)
-    tasks = open_tasks_about(user, patient)[:MOST_TASKS]
+    visits = present_visits(upcoming_visits(user, patient))
+    tasks = [replace(present_task(task), about="") for task in open_tasks_about(user, patient)[:MOST_TASKS]]
+    # A visit stands in its own list; its reminder would say it a second time.
+    visit_hrefs = {visit.href for visit in visits}
     context = {
         "identity": identity(patient),
         "reference": patient.reference,
         "plan": _plan(current_plan(user, patient)),
-        "tasks": [replace(present_task(task), about="") for task in tasks],
-        "visits": present_visits(upcoming_visits(user, patient)),
+        "tasks": [task for task in tasks if task.href not in visit_hrefs],
+        "visits": visits,
         "entries": present_timeline(page),
         "older_href": _older_href(patient, page.older),
         "details": detail_rows(patient, names_of(user, patient)),

@@ -335,7 +335,7 @@ def test_no_clinical_content_stands_on_any_page(ivy: Client, cast: Cast) -> None
         nora.access_needs, nora.address = "Cannot climb stairs", "1 Example Street"
         nora.save()
     shown = page(ivy, patient_trail(cast.nora))
-    assert "changed a patient: access needs, address" in shown
+    assert "changed the patient&#39;s details: access needs, address" in shown
     assert "stairs" not in shown
     assert "Example Street" not in shown
     assert cast.nora.date_of_birth.strftime("%Y") not in shown.split("<main")[1].split("Filter this list")[0]

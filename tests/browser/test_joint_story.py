@@ -163,7 +163,7 @@ def ivy_reads_all_of_it_on_the_trail(cast: Cast, phone: Page) -> None:
         ("Opened", "Pete Parr opened the patient's timeline"),
         ("Opened", "Amira Adeyemi sent the plan for approval"),
         ("Opened", "Lena Lund opened the plan to decide on it"),
-        ("Changed", "Lena Lund added a plan sign off"),
+        ("Changed", "Lena Lund added a step of the plan's sign-off"),
         ("Listed only", "The system sent a reminder"),
         ("Listed only", "Amira Adeyemi looked at their notifications"),
         ("Refused", "Sol Sorrel tried to open the patient record; was answered that there is no such page"),
