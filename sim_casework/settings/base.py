@@ -221,8 +221,7 @@ REMINDER_DIGEST_HOUR: int | None = 8
 # How long mentors may still read a record after its case closed, for the step-down (S30).
 CLOSED_CASE_READ_DAYS = 28
 # The furthest a plan's review may lie ahead; it may be lowered, never raised (S01).
-PLAN_REVIEW_MAX_MONTHS = 6
-PLAN_EXPIRED_GRACE_DAYS = 28
+PLAN_REVIEW_MAX_MONTHS = int(os.environ.get("PLAN_REVIEW_MAX_MONTHS", "6"))
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "Europe/London"
