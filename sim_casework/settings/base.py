@@ -171,6 +171,8 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_IDLE_LIMIT = timedelta(minutes=int(os.environ.get("SESSION_IDLE_MINUTES", "15")))
 SESSION_ABSOLUTE_LIMIT = timedelta(hours=float(os.environ.get("SESSION_ABSOLUTE_HOURS", "13")))
 SESSION_WARNING_SECONDS = 120
+# Never in a cookie, Django's first choice: messages name people, and a cookie outlives the sign-out.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_USE_SESSIONS = False
 CSRF_FAILURE_VIEW = "sim_casework.pages.errors.csrf_failure"

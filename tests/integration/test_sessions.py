@@ -243,3 +243,15 @@ def test_session_key_stands_on_no_page(cast: Cast, client: Client) -> None:
     key = client.session.session_key
     assert key is not None
     assert key not in client.get(PROFILE).content.decode()
+
+
+def test_a_message_that_names_somebody_is_in_no_cookie_and_ends_with_the_session(
+    client: Client, cast: Cast
+) -> None:
+    sign_in(client, cast["lena"])
+    address = f"/patients/{cast.nora.pk}/case/mentors/"
+    fields = {"version": "1", "clinical_mentor": cast["cal"].pk, "police_mentor": cast["pru"].pk}
+    assert client.post(address, fields).status_code == 302
+    assert "messages" not in client.cookies
+    client.post("/account/logout/")
+    assert cast.nora.reference not in client.get("/account/login/").content.decode()
