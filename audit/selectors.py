@@ -14,6 +14,7 @@ from audit.context import current_context
 from audit.models import EntrySubject, LogEntry
 from audit.providers import Officer, Relationship, people_under_review
 from core.access_guard import recorded_query
+from core.keyset import cursor_moment
 
 PAGE_SIZE = 50
 EXPORT_STEP = 1000
@@ -35,11 +36,11 @@ class Cursor:
         """From the address; None for the newest page and for what nobody can read."""
         try:
             at, key = (after or before).split("_")
-            moment = datetime.fromisoformat(at)
-            found = cls(moment, int(key), is_newer=bool(after))
-        except (ValueError, OverflowError):
+            number = int(key)
+        except ValueError:
             return None
-        return found if moment.tzinfo and 0 <= found.key < 2**63 else None
+        moment = cursor_moment(at)
+        return cls(moment, number, is_newer=bool(after)) if moment and 0 <= number < 2**63 else None
 
     @staticmethod
     def of(entry: LogEntry) -> str:

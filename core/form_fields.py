@@ -185,7 +185,7 @@ class DayField(forms.Field):
             raise _wrong_parts(f"{self.subject} must include a {' and a '.join(missing)}", missing)
         typed_day, typed_month, typed_year = parts
         month = _month_number(typed_month)
-        if not typed_day.isascii() or not typed_day.isdigit() or not 1 <= int(typed_day) <= 31:
+        if not re.fullmatch(r"[0-9]{1,4}", typed_day) or not 1 <= int(typed_day) <= 31:
             raise _wrong_parts(f"{self.subject} must have a day between 1 and 31", ("day",))
         if not month:
             raise _wrong_parts(f"{self.subject} must have a month between 1 and 12", ("month",))
@@ -322,7 +322,7 @@ def _real_day(year: int, month: int, on: int) -> date | None:
 
 def _month_number(typed: str) -> int:
     """1 to 12 for 11, Nov or November; otherwise 0."""
-    if typed.isascii() and typed.isdigit():
+    if re.fullmatch(r"[0-9]{1,4}", typed):
         return int(typed) if 1 <= int(typed) <= 12 else 0
     name = typed.lower()
     if len(name) < 3:

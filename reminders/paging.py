@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from django.db import models
 from django.db.models import Q
 
+from core.keyset import cursor_moment
 from core.models import GuardedQuerySet
 
 M = TypeVar("M", bound=models.Model)
@@ -46,8 +47,8 @@ def _write(at: datetime, key: uuid.UUID) -> str:
 
 def _parse(cursor: str) -> tuple[datetime, uuid.UUID] | None:
     at, _, key = cursor.partition("_")
+    moment = cursor_moment(at)
     try:
-        moment = datetime.fromisoformat(at)
-        return (moment, uuid.UUID(key)) if moment.tzinfo else None
+        return (moment, uuid.UUID(key)) if moment else None
     except ValueError:
         return None

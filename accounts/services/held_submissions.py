@@ -89,10 +89,15 @@ def has_held(user: User) -> bool:
     return HeldSubmission.objects.filter(user=user).exists()
 
 
+def is_held_key(typed: str) -> bool:
+    """Whether a hidden field can name a kept form at all; it comes from a page and may say anything."""
+    return typed.isascii() and typed.isdecimal() and len(typed) <= 18
+
+
 def forget_used(request: HttpRequest, user: User) -> None:
     """Delete the kept form that has now been sent again with success."""
     key = request.POST.get(POSTED_KEY, "")
-    if key.isascii() and key.isdecimal():
+    if is_held_key(key):
         HeldSubmission.objects.filter(user=user, pk=int(key)).delete()
 
 

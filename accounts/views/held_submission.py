@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.gate import signed_in_user
 from accounts.presenters import present_kept_fields
-from accounts.services.held_submissions import discard_held, newest_held
+from accounts.services.held_submissions import discard_held, is_held_key, newest_held
 
 
 @require_http_methods(["GET", "POST"])
@@ -19,7 +19,7 @@ def held_submission(request: HttpRequest) -> HttpResponse:
     user = signed_in_user(request)
     if request.method == "POST":
         key = request.POST.get("held", "")
-        if key.isascii() and key.isdecimal():
+        if is_held_key(key):
             discard_held(by=user, key=int(key))
             messages.success(request, "The text was deleted.")
         return HttpResponseRedirect(reverse("accounts:held_submission"))

@@ -59,7 +59,8 @@ def people(request: HttpRequest) -> HttpResponse:
 
 
 def _page_number(typed: str) -> int:
-    return min(int(typed), 10_000) if typed.isascii() and typed.isdecimal() and int(typed) > 0 else 1
+    is_number = typed.isascii() and typed.isdecimal() and len(typed) <= 9
+    return min(int(typed), 10_000) if is_number and int(typed) > 0 else 1
 
 
 @require_GET

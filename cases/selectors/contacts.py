@@ -27,6 +27,7 @@ from cases.models import (
 from cases.permissions import can, reads_clinical, visible_patients
 from cases.selectors.visits import visits_of
 from core.access_guard import recorded_query
+from core.keyset import cursor_moment
 from core.models import GuardedQuerySet
 
 TIMELINE_LENGTH = 20
@@ -299,8 +300,8 @@ def _before(
 def _parse_cursor(text: str | None) -> _Cursor | None:
     try:
         at, key = (text or "").split("_")
-        parsed = dt.datetime.fromisoformat(at)
-        return _Cursor(parsed, uuid.UUID(key)) if parsed.tzinfo else None
+        moment = cursor_moment(at)
+        return _Cursor(moment, uuid.UUID(key)) if moment else None
     except ValueError:
         return None
 

@@ -47,7 +47,7 @@ def keep_draft(
             is_clinical_only = can(by, Act.WRITE_CLINICAL, patient)
     elif not may(by, Act.REGISTER_PATIENT):
         raise NotAllowed("You may not register patients.")
-    if len(about) > MAX_NAME or len(form) > MAX_NAME:
+    if len(about) > MAX_NAME or len(form) > MAX_NAME or "\x00" in about:
         raise DomainError("This form cannot be kept as a draft.")
     kept = {name: list(values) for name, values in data.items()}
     _refuse_what_cannot_be_stored(kept)

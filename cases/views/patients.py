@@ -162,11 +162,14 @@ def _namesakes(user: User, form: forms.BaseForm, apart_from: Patient | None = No
     cleaned = form.cleaned_data
     if not {"family_name", "nhs_number"} & set(form.errors) or "date_of_birth" not in cleaned:
         return []
+    number, given, family = (form.data.get(n, "") for n in ("nhs_number", "given_name", "family_name"))
+    if "\x00" in number + given + family:  # refused at its field; the database cannot even look for it
+        return []
     found = visible_namesakes(
         user,
-        nhs_number=without_spacing(form.data.get("nhs_number", "")),
-        given_name=form.data.get("given_name", ""),
-        family_name=form.data.get("family_name", ""),
+        nhs_number=without_spacing(number),
+        given_name=given,
+        family_name=family,
         born=cleaned["date_of_birth"],
     )
     if isinstance(form, RegisterForm) and "family_name" in form.errors:

@@ -1,0 +1,68 @@
+"""What no page offers and anybody can send: it is refused in words or ignored, and is never a fault."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from tests.people import Cast, make_cast
+from tests.sessions import sign_in
+
+pytestmark = pytest.mark.django_db
+ENDS_OF_THE_CALENDAR = ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"]
+
+
+@pytest.fixture
+def cast() -> Cast:
+    return make_cast()
+
+
+@pytest.mark.parametrize("moment", ENDS_OF_THE_CALENDAR)
+def test_a_cursor_at_the_end_of_the_calendar_starts_at_the_top(
+    cast: Cast, client: Client, moment: str
+) -> None:
+    sign_in(client, cast["lena"])
+    timeline = reverse("cases:patient_timeline", args=[cast.nora.pk])
+    for address in (timeline, "/notifications/", "/tasks/", "/tasks/team/"):
+        for name in ("before", "after"):
+            assert client.get(address, {name: f"{moment}_{uuid.uuid4()}"}).status_code == 200
+    sign_in(client, cast["ivy"])
+    for address in ("/trail/entries/", "/trail/refusals/", f"/trail/patients/{cast.nora.pk}/"):
+        for name in ("before", "after"):
+            assert client.get(address, {name: f"{moment}_5"}).status_code == 200
+
+
+@pytest.mark.parametrize("part", ["day", "month", "year"])
+def test_a_date_of_five_thousand_digits_is_no_date(cast: Cast, client: Client, part: str) -> None:
+    sign_in(client, cast["amira"])
+    born = {"day": "1", "month": "1", "year": "1990"} | {part: "9" * 5000}
+    fields = {"terms": "Nora"} | {f"date_of_birth_{name}": value for name, value in born.items()}
+    answer = client.post("/find/", fields)
+    assert (answer.status_code, b"must have a" in answer.content) == (200, True)
+
+
+@pytest.mark.parametrize("name", ["given_name", "family_name", "nhs_number"])
+def test_a_nul_in_a_name_is_refused_at_its_field(cast: Cast, client: Client, name: str) -> None:
+    sign_in(client, cast["amira"])
+    address = reverse("cases:patient_edit", args=[cast.nora.pk])
+    fields = {"given_name": "N", "family_name": "", "nhs_number": "", "version": "1"}
+    fields |= {"date_of_birth_day": "1", "date_of_birth_month": "1", "date_of_birth_year": "1990"}
+    answer = client.post(address, fields | {name: "a\x00b"})
+    assert (answer.status_code, b"cannot be stored" in answer.content) == (200, True)
+
+
+def test_a_draft_about_nul_is_refused_in_words(cast: Cast, client: Client) -> None:
+    sign_in(client, cast["amira"])
+    address = reverse("cases:draft_keep", args=[cast.nora.pk, "contact-log"])
+    answer = client.post(address, {"account": "typed", "draft_about": "\x00"}, headers={"X-Autosave": "1"})
+    assert answer.status_code == 400
+    assert answer.json()["message"]
+
+
+def test_the_number_of_a_kept_form_may_be_anything(cast: Cast, client: Client) -> None:
+    sign_in(client, cast["amira"])
+    assert client.post("/account/kept-text/", {"held": "9" * 5000}).status_code == 302
+    assert client.post("/notifications/read/", {"held_submission": "9" * 5000}).status_code == 302
