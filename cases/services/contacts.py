@@ -322,10 +322,8 @@ def _is_police(user: User, members: Sequence[Colleague]) -> bool:
 def _visit_to_log(patient: Patient, visit: Visit) -> Visit:
     """The visit, locked, if a contact may still be made of it."""
     current = (
-        Visit.objects.select_for_update(of=("self",))
-        .select_related("outcome")
-        .filter(pk=visit.pk, patient=patient)
-        .first()
+        # Without its outcome: joined, it would be as it was before the wait for the lock.
+        Visit.objects.select_for_update(of=("self",)).filter(pk=visit.pk, patient=patient).first()
     )
     if current is None:
         raise NotVisible("No such visit.")
@@ -344,7 +342,8 @@ def _refuse_second_outcome(visit: Visit) -> None:
 def _locked(contact: Contact) -> Contact:
     found: Contact = (
         Contact.objects.select_for_update(of=("self",))
-        .select_related("signature", "strike_out", "visit", "patient", "case__team")
+        # Not signature and strike-out: joined, they would be as they were before the wait for the lock.
+        .select_related("visit", "patient", "case__team")
         .get(pk=contact.pk)
     )
     return found

@@ -173,7 +173,8 @@ def _columns(plan: VisitPlan, taking_part: Iterable[Colleague]) -> dict[str, obj
 
 def _waiting_visit(key: uuid.UUID) -> Visit:
     """The visit, locked, so that two outcomes or changes stand in line."""
-    visit = Visit.objects.select_for_update(of=("self",)).select_related("outcome").get(pk=key)
+    # The outcome is read after the lock: joined, it would be as it was before the wait for it.
+    visit = Visit.objects.select_for_update(of=("self",)).get(pk=key)
     outcome = outcome_of(visit)
     if outcome is not None:
         raise DomainError(

@@ -15,7 +15,7 @@ from accounts.models import User
 from accounts.roles import Act
 from cases.models import Patient
 from cases.views.gate import patient_page
-from core.errors import VersionClash
+from core.errors import DomainError, NotAllowed, NotVisible, VersionClash
 from core.submission import try_service
 from crisis_plans.content import content_of
 from crisis_plans.forms import DecisionForm
@@ -66,7 +66,11 @@ def _decide(user: User, version: PlanVersion, form: DecisionForm) -> PlanSignOff
     except IncompletePlanError as refusal:
         for gap in refusal.gaps:
             form.add_error("decision", gap.text)
-        return None
+    except (NotAllowed, NotVisible, VersionClash):
+        raise
+    except DomainError as refusal:  # somebody, or a second click, has decided meanwhile
+        form.add_error(None, refusal.message)
+    return None
 
 
 def _decided(request: HttpRequest, version: PlanVersion, decided: PlanSignOff) -> HttpResponse:

@@ -1,0 +1,92 @@
+"""A second click, or a colleague, at the same moment: one is saved and the other is told in words, never with a fault."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.test import Client
+from django.urls import reverse
+
+from audit.context import access_context
+from tests.contact_log import logged, planned, posted
+from tests.people import Cast, make_cast
+from tests.plans import submitted
+from tests.sessions import sign_in
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def cast() -> Cast:
+    return make_cast()
+
+
+def at_once(*sends: tuple[Client, str, dict[str, Any]]) -> list[Any]:
+    """Each form posted from a thread of its own, all let go together."""
+    together = threading.Barrier(len(sends))
+    answers: list[Any] = []
+
+    def send(client: Client, address: str, fields: dict[str, Any]) -> None:
+        client.raise_request_exception = False
+        try:
+            together.wait(timeout=20)
+            answers.append(client.post(address, fields))
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=send, args=one) for one in sends]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    return answers
+
+
+def statuses(answers: list[Any]) -> list[int]:
+    return sorted(answer.status_code for answer in answers)
+
+
+def test_a_contact_signed_by_several_clicks_is_signed_without_a_fault(cast: Cast) -> None:
+    amira = cast["amira"]
+    contact = logged(amira, cast.nora, purpose="practical support", is_planned=False)
+    address = reverse("cases:contact_sign", args=[cast.nora.pk, contact.pk])
+    answers = at_once(*((sign_in(Client(), amira), address, {"version": "1"}) for _ in range(4)))
+    assert set(statuses(answers)) <= {200, 302}
+    assert 302 in statuses(answers)
+
+
+def test_several_outcomes_of_a_visit_at_once_are_one(cast: Cast) -> None:
+    visit = planned(cast["amira"], cast.nora)
+    address = reverse("cases:visit_outcome", args=[cast.nora.pk, visit.pk])
+    fields = {"kind": "cancelled", "note": "Rang to put it off."}
+    answers = at_once(*((sign_in(Client(), cast["amira"]), address, fields) for _ in range(4)))
+    assert statuses(answers) == [200, 200, 200, 302]
+    assert any("recorded already" in answer.content.decode() for answer in answers)
+
+
+def test_two_colleagues_who_log_one_visit_at_once_lose_no_text(cast: Cast) -> None:
+    visit = planned(cast["amira"], cast.nora, cast["amira"], cast["pete"])
+    address = reverse("cases:contact_log", args=[cast.nora.pk]) + f"?visit={visit.pk}"
+    answers = at_once(
+        *(
+            (sign_in(Client(), cast[name]), address, posted(account=f"Told by {name}."))
+            for name in ("amira", "pete")
+        )
+    )
+    assert statuses(answers) == [200, 302]
+    refused = next(answer.content.decode() for answer in answers if answer.status_code == 200)
+    assert "recorded already" in refused
+    assert "Told by " in refused
+
+
+def test_a_plan_approved_by_several_clicks_is_approved_without_a_fault(cast: Cast) -> None:
+    with access_context(route="tests", is_system=True):
+        version = submitted(cast)
+    address = reverse("crisis_plans:plan_decide", args=[cast.nora.pk, version.number])
+    fields = {"decision": "approve", "revision": str(version.revision)}
+    answers = at_once(*((sign_in(Client(), cast["lena"]), address, fields) for _ in range(4)))
+    assert set(statuses(answers)) <= {200, 302}
+    assert 302 in statuses(answers)
