@@ -1,6 +1,7 @@
 """What each process of the demo is: its command, environment, log and signals. Nothing is started here."""
 
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -67,7 +68,7 @@ SIM Casework is ready after {seconds:.1f} s: http://localhost:{port}/
   Sign in as one of the invented people: http://localhost:{port}/account/login/
   E-mails it has sent: {paths.outbox}
   Logs: {paths.logs}
-  Commands, in another terminal: STATE_DIR={paths.state} .venv/bin/python manage.py …
+  Commands, in another terminal: STATE_DIR={shlex.quote(str(paths.state))} .venv/bin/python manage.py …
 
 Ctrl-C stops everything; the data stays."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import DatabaseError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -133,6 +134,18 @@ def test_no_file_is_left_when_the_export_cannot_be_recorded(
 
     monkeypatch.setattr(*((writing, "_insert") if breaks == "entry" else ("os.fsync",)), broken)
     with pytest.raises(OSError, match="no room"):
+        export(out)
+    assert list(out.parent.iterdir()) == []
+
+
+def test_a_trail_that_cannot_be_written_is_said_in_a_sentence(
+    cast: Cast, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*args: Any) -> None:
+        raise DatabaseError("permission denied for table audit_logentry")
+
+    monkeypatch.setattr(writing, "_insert", refused)
+    with pytest.raises(CommandError, match="no file was written"):
         export(out)
     assert list(out.parent.iterdir()) == []
 

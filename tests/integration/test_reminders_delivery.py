@@ -190,7 +190,9 @@ def run_at_the_same_time(work: Any, threads: int) -> list[Any]:
 def test_workers_at_the_same_time_send_each_reminder_exactly_once(cast: Cast) -> None:
     tell(cast, "amira", "lena", "pete", number=15)
     results = run_at_the_same_time(ticks.send_due, threads=4)
-    assert sum(results) == 45
+    # A row that another worker's claim is just passing over is left to its lease: later, but neither lost nor twice.
+    lapse_leases()
+    assert sum(results) + ticks.send_due() == 45
     assert notified() == {"amira": 15, "lena": 15, "pete": 15}
 
 

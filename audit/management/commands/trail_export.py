@@ -12,7 +12,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from audit.context import AccessContext, access_context
@@ -60,6 +60,10 @@ class Command(BaseCommand):
             made = _export_to(out, user, since, until, reason)
         except DomainError as error:
             raise CommandError(error.message) from error
+        except DatabaseError as error:
+            raise CommandError(
+                "The export could not be put on the trail, so no file was written. Is the database in order?"
+            ) from error
         self.stdout.write(f"{made.rows} entries written to {out}; SHA-256 {made.sha256}")
 
     def _user(self, username: str, reason: str) -> Any:
