@@ -1,11 +1,17 @@
-"""Response headers that every page carries."""
+"""What every answer has in common: its headers, and how refusals and faults of the database are answered."""
 
+import logging
 from collections.abc import Callable
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.module_loading import import_string
 
 from core.errors import NotAllowed, NotVisible
+
+logger = logging.getLogger(__name__)
 
 
 class NoStoreMiddleware:
@@ -22,7 +28,8 @@ class NoStoreMiddleware:
 
 
 class DomainErrorMiddleware:
-    """What a service refuses because of the person or the right becomes 404 or 403, whichever view called it."""
+    """What a service refuses because of the person or the right becomes 404 or 403, whichever view called it; a
+    database that went away in the middle becomes the 503 that says so."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -30,8 +37,13 @@ class DomainErrorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
-    def process_exception(self, request: HttpRequest, exception: Exception) -> None:
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, NotVisible):
             raise Http404 from exception
         if isinstance(exception, NotAllowed):
             raise PermissionDenied from exception
+        if isinstance(exception, OperationalError | InterfaceError):
+            logger.error("The database went away during a request", exc_info=exception)
+            unavailable: HttpResponse = import_string(settings.FAIL_CLOSED_VIEW)()
+            return unavailable
+        return None

@@ -89,6 +89,16 @@ def test_what_the_request_wrote_is_rolled_back_with_its_entry(
     assert Patient.objects.get(pk=cast.nora.pk).phone == ""
 
 
+def test_a_database_that_goes_away_in_the_middle_of_a_view_is_answered_with_503(
+    amira: Client, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("terminating connection due to administrator command")
+
+    monkeypatch.setattr(Case, "from_db", gone)
+    assert_withheld(amira.get(probe(cast, "close")))
+
+
 @pytest.mark.django_db(transaction=True)
 def test_commit_that_fails_withholds_the_answer(
     amira: Client, cast: Cast, entries: Entries, monkeypatch: pytest.MonkeyPatch
