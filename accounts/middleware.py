@@ -21,6 +21,7 @@ from accounts import session_clock
 from accounts.models import User
 from accounts.services.held_submissions import forget_used, hold
 from accounts.services.second_factors import has_second_factor
+from accounts.services.sessions import ended_elsewhere
 from audit.context import access_context
 from audit.middleware import trusted_address
 from audit.models import LogEntry
@@ -48,7 +49,13 @@ class SessionLimitsMiddleware:
         request.session_ends_at = None  # type: ignore[attr-defined]
         if SESSION_KEY in request.session:
             self._check(request)
+        else:
+            _remember_ended_elsewhere(request)
+        worker = request.user if gave_second_factor(request) else None
         response = self.get_response(request)
+        if isinstance(worker, User) and SESSION_KEY not in request.session:
+            # Signed out just now: another tab of this browser may still send what was typed in it.
+            request.session[session_clock.ENDED_USER] = worker.pk
         if not request.user.is_authenticated and _sends_to_sign_in(response):
             return _answer_signed_out(request, response)
         if request.method == "POST" and isinstance(request.user, User) and 300 <= response.status_code < 400:
@@ -83,6 +90,14 @@ def end_session(request: HttpRequest, user: User, why: str) -> None:
             context.remote_addr = trusted_address(request)
     except Exception:
         logger.exception("The end of a session could not be recorded")
+
+
+def _remember_ended_elsewhere(request: HttpRequest) -> None:
+    key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+    if key and request.session.is_empty():
+        user_id = ended_elsewhere(key)
+        if user_id is not None:
+            request.session[session_clock.ENDED_USER] = user_id
 
 
 def _is_made_by_the_page_itself(request: HttpRequest) -> bool:

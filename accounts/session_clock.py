@@ -11,7 +11,8 @@ from django.contrib.sessions.backends.base import SessionBase
 SIGNED_IN_AT = "signed_in_at"
 LAST_SEEN_AT = "last_seen_at"
 DEVICE = "device"
-# Who had been signed in when this browser's session ended: what it still posts is kept for that user alone.
+# Who had been signed in when this browser's session ended, by a limit, by signing out (another tab still has its form
+# open) or from elsewhere: what the browser still posts is kept for that user alone.
 ENDED_USER = "ended_user"
 
 _LONGEST_DEVICE = 200

@@ -44,7 +44,7 @@ class TrailMiddleware:
             method=request.method or "",
             remote_addr=trusted_address(request),
             session_ref=session_reference(request.session.session_key),
-            asked_for=_patient_in(request.path_info),
+            asked_for=patient_in(request.path_info),
         )
         token = current_recorder.set(context)
         try:
@@ -110,7 +110,7 @@ def _place(context: AccessContext, request: HttpRequest) -> None:
         context.asked_for = patient
 
 
-def _patient_in(path: str) -> uuid.UUID | None:
+def patient_in(path: str) -> uuid.UUID | None:
     """The patient an address means, although no page may answer it."""
     found = _PATIENT_IN_PATH.search(path)
     return uuid.UUID(found.group(1)) if found else None

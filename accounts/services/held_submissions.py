@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from cryptography.fernet import InvalidToken, MultiFernet
 from django.core.exceptions import BadRequest, SuspiciousOperation
@@ -14,7 +16,12 @@ from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParserError
 
 from accounts.models import HeldSubmission, User
+from accounts.roles import Act
 from accounts.sealed_text import cipher
+from accounts.selectors import may
+from audit.context import current_context
+from audit.middleware import patient_in
+from audit.providers import explain_access
 from core.errors import NotVisible
 
 logger = logging.getLogger(__name__)
@@ -24,6 +31,9 @@ MOST_KEPT = 20
 # The hidden field by which a form that was given back tells that it is being sent again.
 POSTED_KEY = "held_submission"
 _LONGEST_PATH = 300
+_KIND = HeldSubmission._meta.label
+# Inputs that only forms of clinical roles have, whatever role their sender has when the form arrives.
+_CLINICAL_INPUTS = frozenset({"clinical_text", "is_clinical_only"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +43,12 @@ class KeptText:
     key: int
     path: str
     fields: list[tuple[str, str]]
+    is_clinical: bool = True
+
+    @property
+    def patient(self) -> uuid.UUID | None:
+        """The patient whom the form's address named."""
+        return patient_in(self.path.partition("?")[0])
 
 
 def hold(request: HttpRequest, *, user_id: int) -> bool:
@@ -43,12 +59,13 @@ def hold(request: HttpRequest, *, user_id: int) -> bool:
     """
     try:
         fields = text_fields(request.POST)
-        text = json.dumps(fields).encode()
-        if not fields or len(text) > LARGEST or len(request.get_full_path()) > _LONGEST_PATH:
+        if not fields or len(json.dumps(fields)) > LARGEST or len(request.get_full_path()) > _LONGEST_PATH:
             return False
         with transaction.atomic():
-            if not User.objects.filter(pk=user_id, is_active=True).exists():
+            user = User.objects.filter(pk=user_id, is_active=True).first()
+            if user is None:
                 return False
+            text = json.dumps({"fields": fields, "is_clinical": _is_clinical(user, fields)}).encode()
             for oldest in HeldSubmission.objects.filter(user_id=user_id).order_by("-held_at")[
                 MOST_KEPT - 1 :
             ]:
@@ -81,8 +98,50 @@ def newest_held(user: User) -> KeptText | None:
         except InvalidToken:
             logger.error("A kept form cannot be read any more: the key was changed")
             continue
-        return KeptText(row.pk, row.path, [(name, value) for name, value in json.loads(text)])
+        return _kept_text(row, json.loads(text))
     return None
+
+
+def may_see_held(user: User, held: KeptText) -> bool:
+    """Whether the text may still be shown; the patient it is about stands on the entry either way.
+
+    The relationship of now decides, as it does for a draft: what a clinical role typed is not shown to another (S12).
+    """
+    patient, context = held.patient, current_context()
+    if patient is None:
+        return True
+    relationship = explain_access(user, {patient}).get(patient)
+    if relationship is None or not relationship.covers({_KIND}, has_clinical=held.is_clinical):
+        context.concerns(patient, relationship=relationship.name if relationship else "none")
+        return False
+    context.explain({patient: relationship})
+    context.lists([patient], _KIND)
+    if held.is_clinical:
+        context.clinical_seen.add(patient)
+    return True
+
+
+def _put_on_entry(user: User, path: str) -> None:
+    """For text that is deleted: its patient with the relationship the user has, or with "none"."""
+    patient = patient_in(path.partition("?")[0])
+    if patient is not None:
+        relationship = explain_access(user, {patient}).get(patient)
+        current_context().concerns(patient, relationship=relationship.name if relationship else "none")
+
+
+def _kept_text(row: HeldSubmission, kept: Any) -> KeptText:
+    if isinstance(kept, list):  # kept before it was written down who had typed it
+        kept = {"fields": kept, "is_clinical": True}
+    return KeptText(
+        row.pk, row.path, [(name, value) for name, value in kept["fields"]], is_clinical=kept["is_clinical"]
+    )
+
+
+def _is_clinical(user: User, fields: list[tuple[str, str]]) -> bool:
+    """As with drafts: what somebody types who may read clinical-only text counts as such."""
+    return may(user, Act.READ_CLINICAL) or any(
+        name.rsplit("-", 1)[-1] in _CLINICAL_INPUTS for name, _ in fields
+    )
 
 
 def has_held(user: User) -> bool:
@@ -106,9 +165,11 @@ def discard_held(*, by: User, key: int) -> None:
 
     Raises: NotVisible when there is none such, or it is somebody else's.
     """
-    found, _ = HeldSubmission.objects.filter(user=by, pk=key).delete()
-    if not found:
+    row = HeldSubmission.objects.filter(user=by, pk=key).first()
+    if row is None:
         raise NotVisible("No such kept text.")
+    _put_on_entry(by, row.path)
+    row.delete()
 
 
 def _cipher(user_id: int) -> MultiFernet:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from accounts.models import Session, User
-from accounts.session_clock import earliest_still_open
+from accounts.session_clock import ENDED_USER, earliest_still_open
+from accounts.session_store import SessionStore
 from audit.writing import session_reference
 from core.errors import DomainError
+
+REMEMBERED = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ def end_session_called(*, by: User, reference: str) -> None:
     """
     for row in _open_rows(by):
         if session_reference(row.session_key) == reference:
-            row.delete()
+            _end(row)
             return
     raise DomainError("That session has already ended.")
 
@@ -57,13 +61,30 @@ def end_other_sessions(*, by: User, this_key: str | None) -> int:
     """End all of the user's sessions but this one; returns how many there were."""
     others = [row for row in _open_rows(by) if row.session_key != this_key]
     for row in others:
-        row.delete()
+        _end(row)
     return len(others)
 
 
 def end_all_sessions(user: User) -> None:
     """For services that close or reset an account, in their transaction."""
     Session.objects.filter(user=user).delete()
+
+
+def ended_elsewhere(session_key: str) -> int | None:
+    """Whose session this key opened until it was ended from the list of sessions, at most a day ago."""
+    user_id = SessionStore(_marker(session_key)).get(ENDED_USER)
+    return user_id if isinstance(user_id, int) else None
+
+
+def _end(row: Session) -> None:
+    """The row goes, so that no request under way can save it back to life; its marker opens nothing."""
+    Session.objects.save(_marker(row.session_key), {ENDED_USER: row.user_id}, timezone.now() + REMEMBERED)
+    row.delete()
+
+
+def _marker(session_key: str) -> str:
+    # As long as a session key may be; found only by who holds the cookie of the ended session.
+    return salted_hmac("accounts.ended_session", session_key, algorithm="sha256").hexdigest()[:40]
 
 
 def _open_rows(user: User) -> Iterable[Session]:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.gate import signed_in_user
 from accounts.presenters import present_kept_fields
-from accounts.services.held_submissions import discard_held, is_held_key, newest_held
+from accounts.services.held_submissions import discard_held, is_held_key, may_see_held, newest_held
 
 
 @require_http_methods(["GET", "POST"])
@@ -24,5 +24,10 @@ def held_submission(request: HttpRequest) -> HttpResponse:
             messages.success(request, "The text was deleted.")
         return HttpResponseRedirect(reverse("accounts:held_submission"))
     held = newest_held(user)
-    context = {"held": held, "fields": present_kept_fields(held.fields) if held else []}
+    is_shown = held is not None and may_see_held(user, held)
+    context = {
+        "held": held,
+        "is_shown": is_shown,
+        "fields": present_kept_fields(held.fields) if held and is_shown else [],
+    }
     return render(request, "accounts/held_submission.jinja", context)

@@ -10,11 +10,13 @@ import pytest
 import time_machine
 from django.test import Client, override_settings
 
-from accounts.models import HeldSubmission, User
+from accounts.models import HeldSubmission, Membership, User
+from accounts.roles import Role
 from accounts.services.held_submissions import newest_held
-from audit.models import LogEntry
+from audit.context import access_context
+from audit.models import EntrySubject, LogEntry
 from tests.people import Cast, make_cast
-from tests.sessions import sign_in, trail_entries
+from tests.sessions import sign_in, sign_in_with_password_only, trail_entries
 
 NOON = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
 KEPT = "/account/kept-text/"
@@ -215,3 +217,121 @@ def test_oldest_texts_go_when_there_are_too_many(typing: Client, cast: Cast) -> 
     send_late(typing)
     assert HeldSubmission.objects.count() == 20
     assert newest_held(cast["tess"]) is not None
+
+
+TEXT = "She said that the nights are worst"
+
+
+def patient_text_kept_for_amira(cast: Cast, name: str = "account") -> Client:
+    """Amira, signed in again after she had sent a form about Nora too late."""
+    client = Client()
+    with at():
+        sign_in(client, cast["amira"])
+    with at(minutes=20):
+        client.post(f"/patients/{cast.nora.pk}/contacts/new/", {name: TEXT})
+    return client
+
+
+def look(client: Client, cast: Cast) -> str:
+    with at(minutes=21):
+        sign_in(client, cast["amira"])
+        return client.get(KEPT).content.decode()
+
+
+def about_whom(method: str) -> list[tuple[Any, str]]:
+    """The subjects of the last entry of the page, as (patient, relationship)."""
+    entry = [
+        e
+        for e in trail_entries(route="accounts:held_submission")
+        if (e.additional_data or {}).get("method") == method
+    ][-1]
+    with access_context(route="tests.looking", is_system=True):
+        return [(s.patient_id, s.relationship) for s in EntrySubject.objects.filter(entry_id=entry.pk)]
+
+
+def test_text_about_a_patient_is_shown_with_the_patient_on_the_entry(cast: Cast) -> None:
+    client = patient_text_kept_for_amira(cast)
+    assert TEXT in look(client, cast)
+    assert about_whom("GET") == [(cast.nora.pk, "case team")]
+
+
+def test_deleting_text_about_a_patient_puts_the_patient_on_the_entry(cast: Cast) -> None:
+    client = patient_text_kept_for_amira(cast)
+    with at(minutes=21):
+        sign_in(client, cast["amira"])
+        client.post(KEPT, {"held": str(HeldSubmission.objects.get().pk)})
+    assert about_whom("POST") == [(cast.nora.pk, "case team")]
+    assert not HeldSubmission.objects.exists()
+
+
+def test_text_about_a_patient_whom_one_may_not_see_any_more_is_not_shown(cast: Cast) -> None:
+    client = patient_text_kept_for_amira(cast)
+    Membership.objects.filter(user=cast["amira"]).update(ends_on=dt.date(2026, 11, 22))
+    page = look(client, cast)
+    assert "You can no longer read this text" in page
+    assert TEXT not in page
+    assert str(cast.nora.pk) not in page
+    assert about_whom("GET") == [(cast.nora.pk, "none")]
+    with at(minutes=22):
+        client.post(KEPT, {"held": str(HeldSubmission.objects.get().pk)})
+    assert about_whom("POST") == [(cast.nora.pk, "none")]
+    assert not HeldSubmission.objects.exists()
+
+
+def make_police(cast: Cast) -> None:
+    Membership.objects.filter(user=cast["amira"]).update(
+        role=Role.POLICE_MENTOR, organisation=cast.north.force
+    )
+
+
+def test_text_typed_in_a_clinical_role_is_not_shown_once_the_role_is_gone(cast: Cast) -> None:
+    client = patient_text_kept_for_amira(cast)
+    make_police(cast)
+    assert TEXT not in look(client, cast)
+    assert about_whom("GET") == [(cast.nora.pk, "case team")]
+
+
+def test_clinical_text_that_came_after_the_role_was_gone_is_not_shown(cast: Cast) -> None:
+    client = Client()
+    with at():
+        sign_in(client, cast["amira"])
+    make_police(cast)
+    with at(minutes=20):
+        client.post(f"/patients/{cast.nora.pk}/contacts/new/", {"clinical_text": TEXT})
+    assert TEXT not in look(client, cast)
+
+
+def test_text_of_a_police_role_is_shown_to_it(cast: Cast) -> None:
+    make_police(cast)
+    assert TEXT in look(patient_text_kept_for_amira(cast), cast)
+
+
+def test_text_sent_from_another_tab_after_signing_out_is_kept(typing: Client, cast: Cast) -> None:
+    with at(minutes=1):
+        before = token(typing, FORM)
+        typing.post("/account/logout/", {"csrfmiddlewaretoken": before})
+        answer = typing.post(FORM, TYPED | {"csrfmiddlewaretoken": before})
+    assert answer.headers["Location"] == f"/account/login/?next={KEPT}"
+    assert newest_held(cast["tess"]) is not None
+
+
+def test_signing_out_after_a_password_alone_keeps_nothing(cast: Cast, client: Client) -> None:
+    sign_in_with_password_only(client, cast["tess"])
+    client.post("/account/logout/")
+    client.post(FORM, TYPED)
+    assert not HeldSubmission.objects.exists()
+
+
+@pytest.mark.parametrize(("hours", "is_kept"), [(23, True), (25, False)])
+def test_text_sent_after_the_session_was_ended_elsewhere_is_kept_for_a_day(
+    typing: Client, cast: Cast, hours: int, is_kept: bool
+) -> None:
+    with at(minutes=1):
+        before = token(typing, FORM)
+        laptop = sign_in(Client(), cast["tess"])
+        laptop.post("/account/sessions/end-others/")
+    with at(hours=hours):
+        answer = typing.post(FORM, TYPED | {"csrfmiddlewaretoken": before})
+        assert answer.status_code == 302
+        assert typing.get(FORM).status_code == 302
+    assert (newest_held(cast["tess"]) is not None) == is_kept
