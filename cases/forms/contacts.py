@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accounts.models import User
+from cases.forms.sent_once import SentOnceForm
 from cases.forms.visits import member_label, moment_of
 from cases.models import Contact, Visit
 from cases.models.contact import Answer
@@ -48,7 +49,7 @@ PURPOSE = "What was it for?"
 WAS_PLANNED = "Was it planned?"
 
 
-class ContactForm(CaseworkForm):
+class ContactForm(SentOnceForm):
     """One contact. ``members`` are the team's people, ``me`` the author; a ``visit`` answers purpose and planned.
 
     What somebody may not write is not in the form: the clinical-only part for police, observation and opinion for
@@ -91,7 +92,6 @@ class ContactForm(CaseworkForm):
     place = LineField(label="Where", required=False)
     purpose = RadioField(label=PURPOSE, choices=Purpose.choices, required=False)
     is_planned = planned_field(WAS_PLANNED, required=False, empty_value=None)
-    submission_key = forms.CharField(widget=forms.HiddenInput, required=False)
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     def __init__(
@@ -143,13 +143,6 @@ class ContactForm(CaseworkForm):
         if visit is not None:
             unfit += ["purpose", "is_planned"]
         return unfit
-
-    def clean_submission_key(self) -> uuid.UUID:
-        # A page without a proper key is still a page somebody typed on.
-        try:
-            return uuid.UUID(self.cleaned_data["submission_key"])
-        except ValueError:
-            return uuid.uuid4()
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -227,7 +220,7 @@ class SignForm(CaseworkForm):
         return {name: value for name, value in self.cleaned_data.items() if name != "version"}
 
 
-class AddendumForm(CaseworkForm):
+class AddendumForm(SentOnceForm):
     """A dated addition to a signed contact."""
 
     reason = LineField(

@@ -10,6 +10,7 @@ from django import forms
 from django.utils import timezone
 
 from accounts.models import User
+from cases.forms.sent_once import SentOnceForm
 from cases.models import Visit, VisitOutcome
 from cases.models.visit import Purpose
 from cases.selectors.visits import Colleague
@@ -76,6 +77,10 @@ class VisitForm(CaseworkForm):
             participants=[self.members[key].user for key in data["participants"]],
             place=data["place"],
         )
+
+
+class NewVisitForm(SentOnceForm, VisitForm):
+    """A visit to be planned, once for each page."""
 
 
 class VisitOutcomeForm(CaseworkForm):

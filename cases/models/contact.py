@@ -97,6 +97,17 @@ class ContactAddendum(PatientItem):
     reason = models.CharField(max_length=300)
     text = models.TextField()
     is_clinical_only = models.BooleanField(default=False)
+    # From the form, so that a second send finds the first; empty for rows older than this field.
+    submission_key = models.UUIDField(null=True, editable=False)
+
+    class Meta(PatientItem.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["created_by", "submission_key"],
+                condition=Q(submission_key__isnull=False),
+                name="addendum_submitted_once",
+            )
+        ]
 
 
 class ContactStrikeOut(PatientItem):

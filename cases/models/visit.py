@@ -29,14 +29,21 @@ class Visit(PatientItem):
     place = models.CharField(max_length=200, blank=True)
     # Kept beside the participants so that the database itself can refuse banned practice 1 (S10).
     has_police = models.BooleanField(default=False)
+    # From the form, so that a second send finds the first; empty for rows older than this field.
+    submission_key = models.UUIDField(null=True, editable=False)
     version = models.PositiveIntegerField(default=1)
 
     class Meta(PatientItem.Meta):
         constraints = [
+            models.UniqueConstraint(
+                fields=["created_by", "submission_key"],
+                condition=Q(submission_key__isnull=False),
+                name="visit_submitted_once",
+            ),
             models.CheckConstraint(
                 condition=~Q(purpose=Purpose.THERAPEUTIC, has_police=True),
                 name="visit_s10_no_police_at_planned_therapeutic_work",
-            )
+            ),
         ]
 
 

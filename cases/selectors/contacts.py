@@ -189,6 +189,18 @@ def sent_contact(user: User, submission_key: object) -> bool:
     return Contact.objects.filter(created_by=user, submission_key=key).exists()
 
 
+def own_addendum(user: User, patient_key: uuid.UUID, submission_key: object) -> ContactAddendum | None:
+    """The addendum that the user saved from the page with this key; an unreadable key belongs to none."""
+    try:
+        key = uuid.UUID(str(submission_key))
+    except ValueError:
+        return None
+    addenda = ContactAddendum.objects.filter(created_by=user, submission_key=key)
+    if not reads_clinical(user, patient_key):
+        addenda = addenda.filter(is_clinical_only=False)
+    return addenda.first()
+
+
 def same_contact_just_saved(
     user: User, patient: Patient, *, happened_at: dt.datetime, outcome: str, account: str
 ) -> Contact | None:

@@ -26,6 +26,7 @@ from cases.models import (
 from cases.models.contact import Answer
 from cases.models.visit import Purpose
 from cases.permissions import can
+from cases.selectors.contacts import own_addendum
 from cases.selectors.visits import Colleague, colleagues, outcome_of
 from cases.services.authorship import authorship, require
 from cases.services.contact_reviews import open_review_if_due
@@ -203,10 +204,17 @@ def sign_contact(
 
 
 def add_addendum(
-    *, by: User, contact: Contact, reason: str, text: str, is_clinical_only: bool = False
+    *,
+    by: User,
+    contact: Contact,
+    reason: str,
+    text: str,
+    is_clinical_only: bool = False,
+    submission_key: uuid.UUID | None = None,
 ) -> ContactAddendum:
     """Add to a signed contact, dated and with a reason; what was signed stays as it is (S15).
 
+    A second send with the same key returns the addendum that the first one saved.
     Raises: DomainError for a contact that is not signed or is struck out, and without reason or text; NotAllowed
     for clinical-only text of a role that may not write it.
     """
@@ -217,20 +225,32 @@ def add_addendum(
         raise DomainError("Say why you add to this contact.", field="reason")
     if not text.strip():
         raise DomainError("Write what you want to add.", field="text")
+    key = submission_key or uuid.uuid4()
     with transaction.atomic():
+        # A second send waits here for the first.
         current = _locked(contact)
+        if (saved := _added_before(by, current, key)) is not None:
+            return saved
         if getattr(current, "strike_out", None) is not None:
             raise DomainError("This contact is struck out: it was written into the wrong record.")
         if getattr(current, "signature", None) is None:
             raise DomainError("This contact is not signed yet. Its author can still change it.")
-        return ContactAddendum.objects.create(
-            patient_id=current.patient_id,
-            contact=current,
-            reason=reason,
-            text=text,
-            is_clinical_only=is_clinical_only,
-            **authorship(by),
-        )
+        try:
+            with transaction.atomic():
+                return ContactAddendum.objects.create(
+                    patient_id=current.patient_id,
+                    contact=current,
+                    reason=reason,
+                    text=text,
+                    is_clinical_only=is_clinical_only,
+                    submission_key=key,
+                    **authorship(by),
+                )
+        except IntegrityError:
+            saved = _added_before(by, current, key)
+            if saved is None:
+                raise
+            return saved
 
 
 def strike_out_contact(*, by: User, contact: Contact, reason: str) -> ContactStrikeOut:
@@ -263,6 +283,13 @@ def _sent_before(by: User, patient: Patient, submission_key: uuid.UUID) -> Conta
     if contact is not None and contact.patient_id != patient.pk:
         raise DomainError("This page was already used for somebody else. Open a new contact for this person.")
     return contact
+
+
+def _added_before(by: User, contact: Contact, submission_key: uuid.UUID) -> ContactAddendum | None:
+    addendum = own_addendum(by, contact.patient_id, submission_key)
+    if addendum is not None and addendum.contact_id != contact.pk:
+        raise DomainError("This page was already used for another contact. Open “Add to it” there again.")
+    return addendum
 
 
 def _check(by: User, patient: Patient, facts: ContactFacts) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -35,18 +35,35 @@ class VisitPlan:
     place: str = ""
 
 
-def plan_visit(*, by: User, patient: Patient, plan: VisitPlan) -> Visit:
-    """Plan a visit and remind those who take part on the day.
+def plan_visit(
+    *, by: User, patient: Patient, plan: VisitPlan, submission_key: uuid.UUID | None = None
+) -> Visit:
+    """Plan a visit and remind those who take part on the day. A second send with the same key returns the first.
 
     Raises: DomainError when nobody takes part, when somebody named is not in the team today, when the day has
     passed, and when police would take part in planned therapeutic work (S10).
     """
     case = required_case(by, Act.PLAN_VISIT, patient)
+    key = submission_key or uuid.uuid4()
+    if (saved := _sent_before(by, patient, key)) is not None:
+        return saved
     taking_part = _checked(case.team, plan)
     with transaction.atomic():
-        visit = Visit.objects.create(
-            patient=patient, case=case, **_columns(plan, taking_part), **authorship(by)
-        )
+        try:
+            with transaction.atomic():
+                visit = Visit.objects.create(
+                    patient=patient,
+                    case=case,
+                    submission_key=key,
+                    **_columns(plan, taking_part),
+                    **authorship(by),
+                )
+        except IntegrityError:
+            # The same form was sent twice at the same moment: the other send has saved it.
+            saved = _sent_before(by, patient, key)
+            if saved is None:
+                raise
+            return saved
         _add_participants(visit, taking_part, by)
         announce(_due(visit, taking_part))
     return visit
@@ -99,6 +116,13 @@ def close_visit(*, by: User, visit: Visit, kind: str, note: str = "") -> VisitOu
     )
     settle(kind=VISIT_DUE, subject=visit_subject(visit))
     return outcome
+
+
+def is_planned_so(visit: Visit, plan: VisitPlan) -> bool:
+    """Whether the visit is what this plan says."""
+    same = (visit.planned_for, visit.purpose, visit.place) == (plan.planned_for, plan.purpose, plan.place)
+    rows = VisitParticipant.objects.filter(visit=visit)
+    return same and {row.user_id for row in rows} == {user.pk for user in plan.participants}
 
 
 def visit_subject(visit: Visit) -> str:
@@ -169,6 +193,13 @@ def _columns(plan: VisitPlan, taking_part: Iterable[Colleague]) -> dict[str, obj
         "place": plan.place,
         "has_police": any(colleague.is_police for colleague in taking_part),
     }
+
+
+def _sent_before(by: User, patient: Patient, submission_key: uuid.UUID) -> Visit | None:
+    visit = Visit.objects.filter(created_by=by, submission_key=submission_key).first()
+    if visit is not None and visit.patient_id != patient.pk:
+        raise DomainError("This page was already used for somebody else. Plan a new visit for this person.")
+    return visit
 
 
 def _waiting_visit(key: uuid.UUID) -> Visit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -22,7 +23,8 @@ from cases.forms.contacts import (
     new_contact_initial,
 )
 from cases.forms.drafts import typed_data
-from cases.models import Contact, Patient, Visit
+from cases.forms.sent_once import SentOnceForm
+from cases.models import Contact, ContactAddendum, Patient, Visit
 from cases.permissions import can
 from cases.presenters.contacts import contact_href, present_contact, present_to_sign
 from cases.presenters.patients import identity
@@ -33,6 +35,7 @@ from cases.selectors.contacts import (
     contact_of,
     contacts_to_sign,
     last_place,
+    own_addendum,
     own_clinical_text,
     own_unsigned_contact,
     same_contact_just_saved,
@@ -94,7 +97,7 @@ def contact_log(request: HttpRequest, patient: Patient) -> HttpResponse:
             draft.finish()
             return _after_saving(request, contact, facts)
     elif request.method == "GET":
-        _fill(draft, form, user)
+        _fill(draft, form, lambda key: sent_contact(user, key))
     context = {
         "form": form,
         "draft": draft,
@@ -202,7 +205,11 @@ def contact_addendum(request: HttpRequest, patient: Patient, contact_id: uuid.UU
     if page.is_struck_out or not page.is_signed:
         raise Http404
     draft = PageDraft(request, patient, ADDENDUM_DRAFT, about=str(found.pk))
-    form = AddendumForm(request.POST or None, writes_clinical=can(user, Act.WRITE_CLINICAL, patient))
+    form = AddendumForm(
+        request.POST or None,
+        writes_clinical=can(user, Act.WRITE_CLINICAL, patient),
+        initial={"submission_key": uuid.uuid4()},
+    )
     if draft.is_wanted and (kept := draft.keep(form)):
         return kept
     if request.method == "POST" and not draft.is_wanted and form.is_valid():
@@ -210,10 +217,9 @@ def contact_addendum(request: HttpRequest, patient: Patient, contact_id: uuid.UU
         added = try_service(form, lambda: add_addendum(by=user, contact=found, **data))
         if added is not None:
             draft.finish()
-            messages.success(request, "Addendum saved.")
-            return redirect(contact_href(found))
+            return _after_adding(request, found, added, data)
     elif request.method == "GET":
-        draft.fill(form)
+        _fill(draft, form, lambda key: own_addendum(user, patient.pk, key) is not None)
     context = {"form": form, "draft": draft, "identity": identity(patient), "contact": page}
     return render(request, "cases/contact_addendum.jinja", context)
 
@@ -301,10 +307,10 @@ def _first_values(
     return new_contact_initial(me, visit, last_place(user, patient))
 
 
-def _fill(draft: PageDraft, form: ContactForm, user: User) -> None:
-    """Continue an unfinished contact, unless the draft was kept by a page whose contact has been saved since."""
+def _fill(draft: PageDraft, form: SentOnceForm, was_sent: Callable[[object], bool]) -> None:
+    """Continue what is unfinished, unless the draft was kept by a page that has been saved since."""
     fresh = dict(form.initial)
-    if draft.fill(form) and sent_contact(user, form.initial.get("submission_key")):
+    if draft.fill(form) and was_sent(form.initial.get("submission_key")):
         draft.finish()
         draft.saved_at = None
         form.initial = fresh
@@ -337,6 +343,29 @@ def _after_saving(request: HttpRequest, contact: Contact, facts: ContactFacts) -
         "You had saved this contact already. What you sent the second time is below: save it to replace it.",
     )
     return redirect(contact_href(contact, "contact_change"))
+
+
+def _after_adding(
+    request: HttpRequest, contact: Contact, saved: ContactAddendum, sent: Mapping[str, Any]
+) -> HttpResponse:
+    """To the contact with its addendum. A second send that says something else waits as a draft of another one."""
+    if all(getattr(saved, name) == value for name, value in sent.items()):
+        messages.success(request, "Addendum saved.")
+        return redirect(contact_href(contact))
+    # Without its key, which is used up.
+    data = {name: value for name, value in typed_data(request.POST).items() if name != "submission_key"}
+    keep_draft(
+        by=signed_in_user(request),
+        patient=contact.patient,
+        form=ADDENDUM_DRAFT,
+        about=str(contact.pk),
+        data=data,
+    )
+    messages.warning(
+        request,
+        "You had saved this addendum already. What you sent the second time is below: save it to add it as well.",
+    )
+    return redirect(contact_href(contact, "contact_addendum"))
 
 
 def _says_the_same(request: HttpRequest, contact: Contact, facts: ContactFacts) -> bool:

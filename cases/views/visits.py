@@ -7,16 +7,17 @@ import uuid
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 
 from accounts.gate import signed_in_user
 from accounts.roles import Act
-from cases.forms.visits import VisitForm, VisitOutcomeForm, visit_initial
+from cases.forms.visits import NewVisitForm, VisitForm, VisitOutcomeForm, visit_initial
 from cases.models import Patient, Visit
 from cases.permissions import can
 from cases.presenters.patients import identity
 from cases.presenters.visits import present_visit
 from cases.selectors.visits import colleagues, outcome_of, visit_of
-from cases.services.visits import change_visit, plan_visit, record_visit_outcome, required_case
+from cases.services.visits import change_visit, is_planned_so, plan_visit, record_visit_outcome, required_case
 from cases.views.gate import patient_page
 from core.errors import VersionClash
 from core.submission import try_service
@@ -26,18 +27,32 @@ from core.submission import try_service
 def visit_plan(request: HttpRequest, patient: Patient) -> HttpResponse:
     user = signed_in_user(request)
     case = required_case(user, Act.PLAN_VISIT, patient)
-    form = VisitForm(
+    form = NewVisitForm(
         request.POST or None,
         members=colleagues(case.team),
         me=user,
-        initial={"participants": [str(user.pk)]},
+        initial={"participants": [str(user.pk)], "submission_key": uuid.uuid4()},
     )
+    earlier, earlier_href = None, ""
     if request.method == "POST" and form.is_valid():
-        visit = try_service(form, lambda: plan_visit(by=user, patient=patient, plan=form.plan()))
-        if visit is not None:
+        plan, key = form.plan(), form.cleaned_data["submission_key"]
+        visit = try_service(form, lambda: plan_visit(by=user, patient=patient, plan=plan, submission_key=key))
+        if visit is not None and not is_planned_so(visit, plan):
+            # The page was sent before and says something else now: with a new key it plans another visit, knowingly.
+            earlier = present_visit(_visit(request, patient, visit.pk))
+            earlier_href = reverse("cases:visit", args=[patient.pk, visit.pk])
+            again = request.POST.copy()
+            again["submission_key"] = str(uuid.uuid4())
+            form.data = again
+        elif visit is not None:
             messages.success(request, "Visit planned. Everybody who takes part is reminded on the day.")
             return redirect("cases:visit", patient.pk, visit.pk)
-    context = {"form": form, "identity": identity(patient)}
+    context = {
+        "form": form,
+        "identity": identity(patient),
+        "earlier": earlier,
+        "earlier_href": earlier_href,
+    }
     return render(request, "cases/visit_plan.jinja", context)
 
 

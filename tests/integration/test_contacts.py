@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import threading
 import uuid
 from typing import Any
@@ -44,6 +45,8 @@ from tests.people import Cast, make_cast, make_patient
 from tests.sessions import sign_in
 
 pytestmark = pytest.mark.django_db
+
+KEY = re.compile(r'name="submission_key" value="([^"]+)"')
 
 
 @pytest.fixture
@@ -666,6 +669,54 @@ class TestAddenda:
         assert sign_in(client, cast["amira"]).get(contact_url(contact, "contact_addendum")).status_code == 404
         with at_work(cast["amira"]), pytest.raises(DomainError, match="not signed yet"):
             add_addendum(by=cast["amira"], contact=contact, reason="x", text="y")
+
+    def test_the_same_addendum_again_is_the_saved_one(self, cast: Cast, client: Client) -> None:
+        contact = signed(cast["amira"], cast.nora)
+        fields = {"reason": "Correction", "text": "It was Tuesday.", "submission_key": str(uuid.uuid4())}
+        url = contact_url(contact, "contact_addendum")
+        sign_in(client, cast["amira"])
+        assert [client.post(url, fields)["Location"] for _ in range(2)] == [contact_url(contact)] * 2
+        with looking():
+            assert len(ContactAddendum.objects.all()) == 1
+
+    def test_other_words_from_the_same_page_wait_as_a_draft(self, cast: Cast, client: Client) -> None:
+        contact = signed(cast["amira"], cast.nora)
+        fields = {"reason": "Correction", "text": "It was Tuesday.", "submission_key": str(uuid.uuid4())}
+        url = contact_url(contact, "contact_addendum")
+        sign_in(client, cast["amira"]).post(url, fields)
+        assert client.post(url, fields | {"text": "And it rained."})["Location"] == url
+        page = client.get(url).content.decode()
+        assert "And it rained." in page
+        (key,) = KEY.findall(page)
+        client.post(url, fields | {"text": "And it rained.", "submission_key": key})
+        with looking():
+            assert {row.text for row in ContactAddendum.objects.all()} == {
+                "It was Tuesday.",
+                "And it rained.",
+            }
+
+    def test_a_draft_carries_the_key_until_its_addendum_is_saved(self, cast: Cast, client: Client) -> None:
+        contact = signed(cast["amira"], cast.nora)
+        url = contact_url(contact, "contact_addendum")
+        (key,) = KEY.findall(sign_in(client, cast["amira"]).get(url).content.decode())
+        fields = {"reason": "Correction", "text": "It was Tuesday.", "submission_key": key}
+        page = client.post(url, fields | {"save_draft": "1"}, follow=True).content.decode()
+        assert KEY.findall(page) == [key]
+        client.post(url, fields)
+        # The page's last automatic draft arrives after its addendum.
+        late = reverse("cases:draft_keep", args=[cast.nora.pk, "contact-addendum"])
+        assert client.post(late, fields | {"draft_about": str(contact.pk)}).status_code == 200
+        page = client.get(url).content.decode()
+        assert key not in page
+        assert KEY.search(page)
+
+    def test_the_database_refuses_a_second_addendum(self, cast: Cast) -> None:
+        contact = signed(cast["amira"], cast.nora)
+        with at_work(cast["amira"]):
+            addendum = add_addendum(by=cast["amira"], contact=contact, reason="x", text="y")
+            addendum.pk, addendum._state.adding = uuid.uuid4(), True
+            with pytest.raises(IntegrityError, match="addendum_submitted_once"), transaction.atomic():
+                addendum.save(force_insert=True)
 
 
 class TestDrafts:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
+import uuid
 from typing import Any
 
 import pytest
 from django.db import connections
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from audit.context import access_context
-from tests.contact_log import logged, planned, posted
+from cases.models import ContactAddendum, Visit, VisitParticipant
+from reminders.models import Reminder
+from tests.contact_log import logged, looking, planned, posted, signed
 from tests.people import Cast, make_cast
 from tests.plans import submitted
 from tests.sessions import sign_in
@@ -90,3 +95,56 @@ def test_a_plan_approved_by_several_clicks_is_approved_without_a_fault(cast: Cas
     answers = at_once(*((sign_in(Client(), cast["lena"]), address, fields) for _ in range(4)))
     assert set(statuses(answers)) <= {200, 302}
     assert 302 in statuses(answers)
+
+
+def test_a_visit_sent_several_times_at_once_is_planned_once(cast: Cast) -> None:
+    amira, tomorrow = cast["amira"], timezone.localdate() + dt.timedelta(days=1)
+    fields = {
+        "planned_on_day": str(tomorrow.day),
+        "planned_on_month": str(tomorrow.month),
+        "planned_on_year": str(tomorrow.year),
+        "at": "2pm",
+        "purpose": "practical support",
+        "participants": [str(amira.pk)],
+        "submission_key": str(uuid.uuid4()),
+    }
+    address = reverse("cases:visit_plan", args=[cast.nora.pk])
+    answers = at_once(*((sign_in(Client(), amira), address, fields) for _ in range(5)))
+    with looking():
+        (visit,) = Visit.objects.all()
+        assert len(VisitParticipant.objects.all()) == 1
+        assert len(Reminder.objects.filter(kind="visit")) == 1
+    assert statuses(answers) == [302] * 5
+    assert {answer["Location"] for answer in answers} == {
+        reverse("cases:visit", args=[cast.nora.pk, visit.pk])
+    }
+
+
+def test_an_addendum_sent_several_times_at_once_is_added_once(cast: Cast) -> None:
+    amira = cast["amira"]
+    contact = signed(amira, cast.nora)
+    address = reverse("cases:contact_addendum", args=[cast.nora.pk, contact.pk])
+    fields = {"reason": "Correction", "text": "It was Tuesday.", "submission_key": str(uuid.uuid4())}
+    answers = at_once(*((sign_in(Client(), amira), address, fields) for _ in range(5)))
+    with looking():
+        assert len(ContactAddendum.objects.all()) == 1
+    assert statuses(answers) == [302] * 5
+    assert {answer["Location"] for answer in answers} == {
+        reverse("cases:contact", args=[cast.nora.pk, contact.pk])
+    }
+
+
+def test_one_key_for_addenda_to_two_contacts_at_once_adds_one(cast: Cast) -> None:
+    amira = cast["amira"]
+    fields = {"reason": "Correction", "text": "It was Tuesday.", "submission_key": str(uuid.uuid4())}
+    sends = [
+        (
+            sign_in(Client(), amira),
+            reverse("cases:contact_addendum", args=[cast.nora.pk, signed(amira, cast.nora).pk]),
+            fields,
+        )
+        for _ in range(2)
+    ]
+    answers = at_once(*sends)
+    assert statuses(answers) == [200, 302]
+    assert any("already used for another contact" in answer.content.decode() for answer in answers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import uuid
 from typing import Any
 
@@ -20,10 +21,12 @@ from cases.services.visits import VisitPlan, change_visit, plan_visit, record_vi
 from core.errors import DomainError, NotVisible, VersionClash
 from reminders.models import Reminder
 from tests.contact_log import at_work, logged, looking, planned
-from tests.people import Cast, make_cast
+from tests.people import Cast, make_cast, make_patient
 from tests.sessions import sign_in
 
 pytestmark = pytest.mark.django_db
+
+KEY = re.compile(r'name="submission_key" value="([^"]+)"')
 
 
 @pytest.fixture
@@ -143,6 +146,66 @@ class TestPlanning:
             sign_in(client, cast["amira"]).post(plan_url(cast.nora), fields)
         (visit,) = all_visits()
         assert visit.planned_for == dt.datetime(2027, 3, 28, 1, 30, tzinfo=dt.UTC)
+
+
+class TestSentTwice:
+    def test_the_page_carries_a_key_and_keeps_it_when_something_is_missing(
+        self, cast: Cast, client: Client
+    ) -> None:
+        page = sign_in(client, cast["amira"]).get(plan_url(cast.nora)).content.decode()
+        (key,) = KEY.findall(page)
+        fields = posted(cast["amira"], submission_key=key, at="")
+        assert KEY.findall(client.post(plan_url(cast.nora), fields).content.decode()) == [key]
+
+    def test_the_same_again_leads_to_the_saved_visit(self, cast: Cast, client: Client) -> None:
+        fields = posted(cast["amira"], submission_key=str(uuid.uuid4()))
+        sign_in(client, cast["amira"])
+        answers = [client.post(plan_url(cast.nora), fields) for _ in range(2)]
+        (visit,) = all_visits()
+        assert [answer["Location"] for answer in answers] == [visit_url(visit)] * 2
+
+    def test_something_else_from_the_same_page_is_shown_and_planned_knowingly(
+        self, cast: Cast, client: Client
+    ) -> None:
+        fields = posted(cast["amira"], submission_key=str(uuid.uuid4()))
+        sign_in(client, cast["amira"]).post(plan_url(cast.nora), fields)
+        (visit,) = all_visits()
+        other = fields | {"place": "The park"}
+        page = client.post(plan_url(cast.nora), other).content.decode()
+        assert len(all_visits()) == 1
+        for words in ("You planned a visit from this page already", visit_url(visit), "At home", "The park"):
+            assert words in page
+        (key,) = KEY.findall(page)
+        assert client.post(plan_url(cast.nora), other | {"submission_key": key}).status_code == 302
+        assert [visit.place for visit in all_visits()] == ["At home", "The park"]
+
+    @pytest.mark.parametrize("key", ["", "nonsense", None])
+    def test_a_page_without_its_key_is_saved_all_the_same(
+        self, cast: Cast, client: Client, key: str | None
+    ) -> None:
+        fields = posted(cast["amira"]) | ({} if key is None else {"submission_key": key})
+        sign_in(client, cast["amira"]).post(plan_url(cast.nora), fields)
+        assert len(all_visits()) == 1
+
+    def test_a_key_used_for_somebody_else_plans_nothing(self, cast: Cast) -> None:
+        amira, key = cast["amira"], uuid.uuid4()
+        with looking():
+            other = make_patient(cast.north, amira, cast["pete"])
+        plan = VisitPlan(
+            planned_for=timezone.now() + dt.timedelta(days=1), purpose="review", participants=[amira]
+        )
+        with at_work(amira):
+            plan_visit(by=amira, patient=cast.nora, plan=plan, submission_key=key)
+            with pytest.raises(DomainError, match="already used for somebody else"):
+                plan_visit(by=amira, patient=other, plan=plan, submission_key=key)
+
+    def test_the_database_refuses_a_second_row(self, cast: Cast) -> None:
+        visit = planned(cast["amira"], cast.nora)
+        with looking():
+            copy = Visit.objects.get(pk=visit.pk)
+            copy.pk, copy._state.adding = uuid.uuid4(), True
+            with pytest.raises(IntegrityError, match="visit_submitted_once"), transaction.atomic():
+                copy.save(force_insert=True)
 
 
 class TestChanging:
