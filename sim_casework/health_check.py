@@ -10,6 +10,7 @@ import os
 import sys
 import urllib.error
 import urllib.request
+from typing import IO
 
 BACKGROUND = ("worker", "beat", "loop")
 
@@ -24,13 +25,20 @@ def web_is_up(port: str) -> bool:
         },
     )
     try:
-        with urllib.request.urlopen(request, timeout=4) as answer:  # noqa: S310  (a fixed http address)
+        with _answer(request) as answer:
             told = json.load(answer)
-    except urllib.error.HTTPError as error:
-        told = json.load(error)
-    except (OSError, ValueError):
+    except (OSError, ValueError):  # nobody there, or the page that says that nothing can be shown
         return False
     return bool(told.get("database") == "ok")
+
+
+def _answer(request: urllib.request.Request) -> IO[bytes]:
+    """The answer's body, also of a 503: it names the part that is down."""
+    try:
+        body: IO[bytes] = urllib.request.urlopen(request, timeout=4)  # noqa: S310  (a fixed http address)
+    except urllib.error.HTTPError as error:
+        return error
+    return body
 
 
 def background_is_up(name: str) -> bool:

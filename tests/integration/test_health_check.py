@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 import pytest
+from django.db import OperationalError
 from pytest_django.live_server_helper import LiveServer
 
 from core.models import Heartbeat
@@ -32,6 +33,19 @@ def test_web_is_up_although_the_worker_is_down(
     monkeypatch.setenv("ALLOWED_HOSTS", "localhost")
     assert not Heartbeat.objects.exists()
     assert health_check.main(["web"]) == 0
+
+
+def test_web_is_down_when_it_cannot_reach_the_database(
+    live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEB_PORT", str(live_server.thread.port))
+    monkeypatch.setenv("ALLOWED_HOSTS", "localhost")
+    monkeypatch.setattr("audit.middleware.recorded_transaction", unreachable)
+    assert health_check.main(["web"]) == 1
+
+
+def unreachable(context: object) -> None:
+    raise OperationalError("connection refused")
 
 
 def test_web_is_down_when_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
