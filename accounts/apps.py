@@ -15,6 +15,7 @@ class AccountsConfig(AppConfig):
             Organisation,
             ProfessionalRegistration,
             SecondFactorReset,
+            StaffCheck,
             Team,
             User,
         )
@@ -28,6 +29,7 @@ class AccountsConfig(AppConfig):
         track(Team, clear=["name"])
         track(Membership)
         track(ProfessionalRegistration)
+        track(StaffCheck)
         track(Invitation)
         track(SecondFactorReset)
         track(Authenticator)

@@ -108,8 +108,12 @@ class Team(BaseModel):
 
 class MembershipQuerySet(GuardedQuerySet["Membership"]):
     def current(self) -> MembershipQuerySet:
-        """Memberships of active users that hold today (London's date)."""
+        """Memberships of active users that hold today (London's date), whether or not their checks are in date."""
         return self.filter(current_membership())
+
+    def cleared(self) -> MembershipQuerySet:
+        """Of these, the ones whose staff checks are in date: only they open work with patients (S30)."""
+        return self.filter(cleared_membership())
 
 
 def current_membership(prefix: str = "") -> Q:
@@ -123,10 +127,17 @@ def current_membership(prefix: str = "") -> Q:
     )
 
 
+def cleared_membership(prefix: str = "") -> Q:
+    """The condition for a membership to carry its role's rights today: it holds, and no check has lapsed (S30)."""
+    return current_membership(prefix) & Q(**{f"{prefix}cleared_until__gte": timezone.localdate()})
+
+
 class Membership(BaseModel):
     """A user's role in a team, or for a whole organisation, from the first to the last day inclusive.
 
-    ``ended_at`` ends it at once, on the next request; the last day alone ends it at midnight.
+    ``ended_at`` ends it at once, on the next request; the last day alone ends it at midnight. ``cleared_until`` is the
+    last day on which everything the role requires (accounts.clearance) is in date: empty while something is missing,
+    ``ALWAYS`` where the role requires nothing. The database keeps it by triggers and takes no other value.
     """
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
@@ -137,6 +148,8 @@ class Membership(BaseModel):
     ends_on = models.DateField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True)
+    # A default of the database, so that a new object comes back with what the trigger wrote.
+    cleared_until = models.DateField(null=True, editable=False, db_default=None)
 
     objects = MembershipQuerySet.as_manager()  # type: ignore[misc]  # a query set of its own
 
@@ -183,6 +196,49 @@ class Membership(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.role}, {self.team or self.organisation}"
+
+    @property
+    def is_cleared(self) -> bool:
+        return self.cleared_until is not None and self.cleared_until >= timezone.localdate()
+
+
+class StaffCheck(BaseModel):
+    """Training, vetting or a confidentiality agreement of one person, good until the end of ``valid_until``.
+
+    A row is added for every renewal and never edited; of each kind the one recorded last counts, even when its date is
+    the earlier one: so a vetting that is withdrawn ends access at once, and what was recorded before stays readable.
+    """
+
+    class Kind(models.TextChoices):
+        TRAINING = "training", "Training for joint work"
+        VETTING = "vetting", "Vetting"
+        CONFIDENTIALITY = "confidentiality agreement", "Confidentiality agreement"
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="staff_checks")
+    kind = models.CharField(max_length=30, choices=Kind.choices)
+    valid_until = models.DateField()
+    evidence = models.CharField(
+        max_length=200, help_text="What was seen: a certificate's number, a letter's date."
+    )
+    # Empty for what the system itself recorded: the first installation, invented people.
+    recorded_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True)
+    recorded_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta(BaseModel.Meta):
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind__in=["training", "vetting", "confidentiality agreement"]),
+                name="staff_check_of_known_kind",
+            ),
+            models.CheckConstraint(condition=~Q(evidence=""), name="staff_check_with_evidence"),
+            models.CheckConstraint(
+                condition=Q(recorded_by__isnull=True) | ~Q(recorded_by=F("user")), name="staff_check_not_own"
+            ),
+        ]
+        indexes = [models.Index(F("user"), F("kind"), F("id").desc(), name="staff_check_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} until {self.valid_until}"
 
 
 class ProfessionalRegistration(BaseModel):

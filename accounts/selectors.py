@@ -24,18 +24,23 @@ def current_memberships(user: User) -> list[Membership]:
     return cached
 
 
+def working_memberships(user: User) -> list[Membership]:
+    """Of these, the ones that carry their role's rights: a role whose staff checks have lapsed opens nothing (S30)."""
+    return [m for m in current_memberships(user) if m.is_cleared]
+
+
 def holds_role(user: User, *roles: str) -> bool:
     return any(m.role in roles for m in current_memberships(user))
 
 
 def may(user: User, act: Act) -> bool:
-    """Whether any current role carries the act. For acts on a patient ask cases.permissions.can instead."""
-    return any(act in ACTS_OF_ROLE[m.role] for m in current_memberships(user))
+    """Whether any current role, its checks in date, carries the act. For acts on a patient ask cases.permissions.can."""
+    return any(act in ACTS_OF_ROLE[m.role] for m in working_memberships(user))
 
 
 def teams_in_which(user: User, act: Act) -> list[Team]:
-    """The teams in which the user's current role carries the act."""
-    return [m.team for m in current_memberships(user) if m.team and act in ACTS_OF_ROLE[m.role]]
+    """The teams in which the user's current role, its checks in date, carries the act."""
+    return [m.team for m in working_memberships(user) if m.team and act in ACTS_OF_ROLE[m.role]]
 
 
 def main_standing(user: Any) -> Standing:
@@ -50,8 +55,8 @@ def main_standing(user: Any) -> Standing:
 
 
 def members_who_may(team: Team, act: Act) -> GuardedQuerySet[User]:
-    """Active users whose current role in the team carries the act."""
-    memberships: MembershipQuerySet = Membership.objects.current().filter(
+    """Active users whose current role in the team, its checks in date, carries the act."""
+    memberships: MembershipQuerySet = Membership.objects.cleared().filter(
         team=team, role__in=roles_that_may(act)
     )
     ids = [m.user_id for m in memberships]

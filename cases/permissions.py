@@ -15,7 +15,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from guardian.shortcuts import assign_perm
 
-from accounts.models import Membership, Team, User, current_membership
+from accounts.models import Membership, Team, User, cleared_membership
 from accounts.roles import (
     ACTS_OF_ROLE,
     READING_ACTS,
@@ -41,9 +41,9 @@ _KINDS_FOR_REVIEW = frozenset({"audit.EntrySubject", "cases.Patient", "cases.Oth
 def visible_patients(user: User, act: Act = Act.OPEN_RECORD) -> GuardedQuerySet[Patient]:
     """The patients on whom the user may do this now.
 
-    A current membership whose role carries the act, in a team with a grant on the patient and an open case of that
-    patient; reading acts remain for 28 days after the case closed (S30). An exception for one person counts like
-    the team's grant until it expires, for reading only.
+    A current membership whose role carries the act and whose staff checks are in date, in a team with a grant on the
+    patient and an open case of that patient; reading acts remain for 28 days after the case closed (S30). An exception
+    for one person counts like the team's grant until it expires, for reading only.
     """
     return Patient.objects.filter(_may(user, act))
 
@@ -56,7 +56,7 @@ def can(user: User, act: Act, patient: Patient | uuid.UUID) -> bool:
 
 def _may(user: User, act: Act) -> Q:
     grants = PatientGroupObjectPermission.objects.filter(
-        current_membership(_MEMBERS),
+        cleared_membership(_MEMBERS),
         _case_allows(act),
         content_object=OuterRef("pk"),
         **{f"{_MEMBERS}user": user, f"{_MEMBERS}role__in": roles_that_may(act)},
@@ -86,7 +86,7 @@ def _exceptions(user: User, act: Act) -> GuardedQuerySet[PatientUserObjectPermis
         user=user,
         user__is_active=True,
         expires_at__gt=timezone.now(),
-    ).filter(Exists(Membership.objects.current().filter(user=user, role__in=roles_that_may(act))))
+    ).filter(Exists(Membership.objects.cleared().filter(user=user, role__in=roles_that_may(act))))
 
 
 def reads_clinical(user: User, patient: Patient | uuid.UUID) -> bool:
@@ -99,7 +99,7 @@ def patients_under_review(user: User) -> GuardedQuerySet[Patient]:
 
     For the trail only: it opens no record.
     """
-    officer = Membership.objects.current().filter(user=user, role__in=roles_that_may(Act.READ_TRAIL))
+    officer = Membership.objects.cleared().filter(user=user, role__in=roles_that_may(Act.READ_TRAIL))
     return Patient.objects.filter(
         Exists(
             officer.filter(Q(organisation=OuterRef("team__trust")) | Q(organisation=OuterRef("team__force")))
@@ -132,7 +132,7 @@ def explain_access(user: User | None, patients: Collection[uuid.UUID]) -> Mappin
 def _explain_by_team(user: User, patients: Collection[uuid.UUID]) -> dict[uuid.UUID, Relationship]:
     rows = (
         PatientGroupObjectPermission.objects.filter(
-            current_membership(_MEMBERS),
+            cleared_membership(_MEMBERS),
             Q(group__team__cases__patient=F("content_object")),
             Q(group__team__cases__closed_on__isnull=True)
             | Q(group__team__cases__closed_on__gte=_last_closing_day()),

@@ -115,11 +115,17 @@ def team_choices(teams: Iterable[Team]) -> list[tuple[str, str]]:
 
 
 def mentor_choices(mentors: Sequence[Mentors]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Clinical and police mentors as choices; with several teams, each name with its team."""
-    return (
-        _choices([(m.team, person) for m in mentors for person in m.clinical], has_teams=len(mentors) > 1),
-        _choices([(m.team, person) for m in mentors for person in m.police], has_teams=len(mentors) > 1),
+    """Clinical and police mentors as choices; with several teams, each name with its team. A lapsed check is said."""
+    clinical = _choices(
+        [(m.team, person) for m in mentors for person in m.clinical], has_teams=len(mentors) > 1
     )
+    police = _choices([(m.team, person) for m in mentors for person in m.police], has_teams=len(mentors) > 1)
+    lapsed = {str(key) for m in mentors for key in m.lapsed}
+    return _with_lapses(clinical, lapsed), _with_lapses(police, lapsed)
+
+
+def _with_lapses(choices: list[tuple[str, str]], lapsed: set[str]) -> list[tuple[str, str]]:
+    return [(key, f"{name}, staff check lapsed" if key in lapsed else name) for key, name in choices]
 
 
 def _choices(people_of_teams: list[tuple[Team, User]], *, has_teams: bool) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -36,11 +36,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Mentors:
-    """Who can be the mentors of a case in one team today."""
+    """Who can be the mentors of a case in one team today; of these, ``lapsed`` are the keys of those with a staff check
+    that has lapsed."""
 
     team: Team
     clinical: list[User]
     police: list[User]
+    lapsed: frozenset[int] = frozenset()
 
 
 def find_patients(user: User, terms: str, date_of_birth: date | None) -> Found:
@@ -113,8 +115,24 @@ def open_case_for(user: User, patient: Patient | uuid.UUID, act: Act) -> Case | 
     )
 
 
-def mentors_of(teams: list[Team]) -> list[Mentors]:
-    """For each team, who holds a mentor's role today, by name."""
+def mentors_of(teams: list[Team], *, keeping: Collection[int] = ()) -> list[Mentors]:
+    """For each team, who can be given cases: holders of a mentor's role whose staff checks are in date, by name.
+
+    ``keeping`` are the keys of people who mentor a case already: they stay among them although a check has lapsed.
+    """
+    return [
+        Mentors(
+            mentors.team,
+            clinical=[p for p in mentors.clinical if p.pk not in mentors.lapsed or p.pk in keeping],
+            police=[p for p in mentors.police if p.pk not in mentors.lapsed or p.pk in keeping],
+            lapsed=mentors.lapsed,
+        )
+        for mentors in holders_of_mentor_roles(teams)
+    ]
+
+
+def holders_of_mentor_roles(teams: list[Team]) -> list[Mentors]:
+    """For each team, everybody who holds a mentor's role today, by name, whether or not their checks are in date."""
     memberships = list(
         Membership.objects.current()
         .filter(team__in=teams, role__in=[*sorted(CLINICAL_ROLES), Role.POLICE_MENTOR])
@@ -126,9 +144,15 @@ def mentors_of(teams: list[Team]) -> list[Mentors]:
             team,
             clinical=_people(memberships, team, is_police=False),
             police=_people(memberships, team, is_police=True),
+            lapsed=_lapsed([m for m in memberships if m.team_id == team.pk]),
         )
         for team in teams
     ]
+
+
+def _lapsed(memberships: list[Membership]) -> frozenset[int]:
+    cleared = {m.user_id for m in memberships if m.is_cleared}
+    return frozenset(m.user_id for m in memberships) - cleared
 
 
 def _people(memberships: list[Membership], team: Team, *, is_police: bool) -> list[User]:

@@ -22,17 +22,22 @@ MOST_UPCOMING = 20
 
 @dataclass(frozen=True, slots=True)
 class Colleague:
-    """Somebody who works with patients in a team today; ``is_police`` follows from their role there."""
+    """Somebody who works with patients in a team today; ``is_police`` follows from their role there.
+
+    ``is_cleared``: their staff checks are in date. What happened is recorded whoever took part; work to come is planned
+    with those alone whose checks are (S30).
+    """
 
     user: User
     is_police: bool
+    is_cleared: bool = True
 
 
 def colleagues(team: Team) -> list[Colleague]:
-    """Who may be named as taking part: those whose role in the team today carries work with patients.
+    """Who may be named as having taken part: those whose role in the team today carries work with patients.
 
     Somebody who holds two roles counts as police if one of them is: the rule on police presence must not be
-    passed by a second role.
+    passed by a second role, nor by a check that has lapsed.
     """
     memberships = (
         Membership.objects.current()
@@ -44,8 +49,18 @@ def colleagues(team: Team) -> list[Colleague]:
     for membership in memberships:
         before = found.get(membership.user_id)
         is_police = membership.role == Role.POLICE_MENTOR or (before is not None and before.is_police)
-        found[membership.user_id] = Colleague(membership.user, is_police)
+        is_cleared = membership.is_cleared or (before is not None and before.is_cleared)
+        found[membership.user_id] = Colleague(membership.user, is_police, is_cleared)
     return list(found.values())
+
+
+def colleagues_to_plan_with(team: Team, visit: Visit | None = None) -> list[Colleague]:
+    """Who may take part in a visit to come: colleagues whose staff checks are in date.
+
+    Whoever takes part in ``visit`` already stays among them, so that a form shows whom it would have to replace.
+    """
+    there = {row.user_id for row in visit.participants.all()} if visit is not None else set()
+    return [c for c in colleagues(team) if c.is_cleared or c.user.pk in there]
 
 
 def people_of_contact(members: list[Colleague], contact: Contact) -> list[Colleague]:

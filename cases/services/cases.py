@@ -19,7 +19,7 @@ def open_case(*, by: User, patient: Patient, team: Team, clinical_mentor: User, 
     """Open a case of this team; from now on the team has a relationship with the patient.
 
     Raises: NotAllowed when the user may not register patients in the team; DomainError when a mentor does not hold
-    that role in the team today.
+    that role in the team today or a staff check of theirs has lapsed.
     """
     if team not in teams_in_which(by, Act.REGISTER_PATIENT):
         raise NotAllowed("You may not open cases in this team.")
@@ -41,13 +41,27 @@ def hand_over(*, by: User, case: Case, version: int, clinical_mentor: User, poli
     """Give a case to other mentors of its team; whoever stops being a mentor stays in the team.
 
     Raises: NotVisible, NotAllowed; VersionClash when somebody saved since ``version``; DomainError when the case is
-    closed or a mentor does not hold that role in the team today.
+    closed, a mentor does not hold that role in the team today, or a check of a new mentor has lapsed.
     """
     require(by, Act.CHANGE_CASE, case.patient_id)
     with transaction.atomic():
         current = _locked(by, case, version)
-        _require_role(clinical_mentor, current.team, CLINICAL_ROLES, "clinical_mentor", "a clinical mentor")
-        _require_role(police_mentor, current.team, {Role.POLICE_MENTOR}, "police_mentor", "a police mentor")
+        _require_role(
+            clinical_mentor,
+            current.team,
+            CLINICAL_ROLES,
+            "clinical_mentor",
+            "a clinical mentor",
+            stays=clinical_mentor.pk == current.clinical_mentor_id,
+        )
+        _require_role(
+            police_mentor,
+            current.team,
+            {Role.POLICE_MENTOR},
+            "police_mentor",
+            "a police mentor",
+            stays=police_mentor.pk == current.police_mentor_id,
+        )
         current.clinical_mentor = clinical_mentor
         current.police_mentor = police_mentor
         current.version += 1
@@ -95,6 +109,12 @@ def _locked(by: User, case: Case, version: int) -> Case:
     return current
 
 
-def _require_role(user: User, team: Team, roles: frozenset[Role] | set[Role], field: str, words: str) -> None:
-    if not any(m.team_id == team.pk and m.role in roles for m in current_memberships(user)):
+def _require_role(
+    user: User, team: Team, roles: frozenset[Role] | set[Role], field: str, words: str, *, stays: bool = False
+) -> None:
+    """``stays``: who mentors the case already may go on being named while a check of theirs is renewed."""
+    held = [m for m in current_memberships(user) if m.team_id == team.pk and m.role in roles]
+    if not held:
         raise DomainError(f"{user} is not {words} of {team} today.", field=field)
+    if not stays and not any(m.is_cleared for m in held):
+        raise DomainError(f"{user} cannot take on cases: a staff check of theirs has lapsed.", field=field)

@@ -91,7 +91,8 @@ def people_involved(contact: Contact) -> set[int]:
 
 
 def reviewers(contact: Contact) -> Reviewers:
-    """Who is asked: the clinical leads who were not involved; failing them, the deputies who were not.
+    """Who is asked: the clinical leads who were not involved; failing them, the deputies who were not. Nobody with a
+    lapsed staff check is asked, unless all of them have one.
 
     Where all of them were involved, all are asked to find a reviewer, for none of them may close it.
     """
@@ -101,7 +102,8 @@ def reviewers(contact: Contact) -> Reviewers:
         (Role.CLINICAL_LEAD, ""),
         (
             Role.DEPUTY_LEAD,
-            "It comes to the deputy because every clinical lead wrote this contact or took part in it.",
+            "It comes to the deputy because no clinical lead is free to close it: each of them wrote this contact, "
+            "took part in it, or has a staff check that has lapsed.",
         ),
     ):
         free = [user for user in by_role.get(role, []) if user.pk not in involved]
@@ -121,13 +123,13 @@ def review_subject(contact: Contact) -> str:
 
 
 def _holders(team: Team) -> dict[str, list[User]]:
-    memberships = (
+    memberships = list(
         Membership.objects.current()
         .filter(team=team, role__in=roles_that_may(Act.REVIEW_CONTACT))
         .select_related("user")
         .order_by("pk")
     )
     found: dict[str, list[User]] = {}
-    for membership in memberships:
+    for membership in [m for m in memberships if m.is_cleared] or memberships:
         found.setdefault(membership.role, []).append(membership.user)
     return found

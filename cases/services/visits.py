@@ -167,6 +167,12 @@ def _checked(team: Team, plan: VisitPlan, *, is_new_day: bool = True) -> list[Co
             "A visit is planned for today or later. To record the past, log a contact.", field="planned_on"
         )
     taking_part = members_named(team, plan.participants)
+    for colleague in taking_part:
+        if not colleague.is_cleared:
+            raise DomainError(
+                f"{colleague.user} cannot take part: a staff check of theirs has lapsed.",
+                field="participants",
+            )
     if not taking_part:
         raise DomainError("Choose at least one person who takes part.", field="participants")
     refuse_police_at_therapeutic_work(plan.purpose, taking_part)

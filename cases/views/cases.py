@@ -29,7 +29,7 @@ CASE_CLOSE = "case-close"
 def case_hand_over(request: HttpRequest, patient: Patient) -> HttpResponse:
     user = signed_in_user(request)
     case = _open_case(user, patient)
-    mentors = mentors_of([case.team])
+    mentors = mentors_of([case.team], keeping=[case.clinical_mentor_id, case.police_mentor_id])
     clinical, police = mentor_choices(mentors)
 
     def bind(posted: QueryDict) -> HandOverForm:

@@ -16,7 +16,7 @@ from cases.models import Patient, Visit
 from cases.permissions import can
 from cases.presenters.patients import identity
 from cases.presenters.visits import present_visit
-from cases.selectors.visits import colleagues, outcome_of, visit_of
+from cases.selectors.visits import colleagues_to_plan_with, outcome_of, visit_of
 from cases.services.visits import change_visit, is_planned_so, plan_visit, record_visit_outcome, required_case
 from cases.views.gate import patient_page
 from core.errors import VersionClash
@@ -29,7 +29,7 @@ def visit_plan(request: HttpRequest, patient: Patient) -> HttpResponse:
     case = required_case(user, Act.PLAN_VISIT, patient)
     form = NewVisitForm(
         request.POST or None,
-        members=colleagues(case.team),
+        members=colleagues_to_plan_with(case.team),
         me=user,
         initial={"participants": [str(user.pk)], "submission_key": uuid.uuid4()},
     )
@@ -75,9 +75,8 @@ def visit_change(request: HttpRequest, patient: Patient, visit_id: uuid.UUID) ->
     if request.method == "GET" and outcome_of(found) is not None:
         return redirect("cases:visit", patient.pk, found.pk)
     case = required_case(user, Act.PLAN_VISIT, patient)
-    form = VisitForm(
-        request.POST or None, members=colleagues(case.team), me=user, initial=visit_initial(found)
-    )
+    members = colleagues_to_plan_with(case.team, found)
+    form = VisitForm(request.POST or None, members=members, me=user, initial=visit_initial(found))
     clash = None
     if request.method == "POST" and form.is_valid():
         version = form.cleaned_data["version"] or 0

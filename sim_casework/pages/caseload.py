@@ -17,7 +17,7 @@ from cases.presenters.caseload import CaseloadRow, caseload_href, filter_tags, p
 from cases.presenters.patients import mentor_choices
 from cases.selectors.caseload import MINE, TEAM, CaseloadPage, caseload
 from cases.selectors.contacts import last_contacts
-from cases.selectors.patients import mentors_of
+from cases.selectors.patients import holders_of_mentor_roles
 from core.models import GuardedQuerySet
 from crisis_plans.selectors import next_reviews
 from reminders.models import Reminder
@@ -65,7 +65,7 @@ def _rows(page: CaseloadPage, overdue: GuardedQuerySet[Reminder]) -> list[Caselo
 
 
 def _mentors(user: User) -> list[tuple[str, str]]:
-    clinical, police = mentor_choices(mentors_of(teams_in_which(user, Act.REVIEW_CONTACT)))
+    clinical, police = mentor_choices(holders_of_mentor_roles(teams_in_which(user, Act.REVIEW_CONTACT)))
     return clinical + police
 
 

@@ -14,7 +14,14 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from accounts.models import Membership, Organisation, Team, User
+from accounts.models import (
+    Membership,
+    Organisation,
+    ProfessionalRegistration,
+    StaffCheck,
+    Team,
+    User,
+)
 from accounts.roles import ACTS_OF_ROLE, READING_ACTS, TEAM_ROLES, Act, Role
 from audit.context import access_context
 from cases.models import Case, Patient, PatientUserObjectPermission
@@ -31,6 +38,13 @@ ROLES = st.sampled_from(
     [*Role, Role.CLINICAL_MENTOR, Role.POLICE_MENTOR, Role.CLINICAL_LEAD, Role.DEPUTY_LEAD]
 )
 ACTS = st.sampled_from([*Act, *[Act.OPEN_RECORD] * 6, *[Act.READ_CLINICAL] * 3])
+# Days left of training, vetting, agreement and registration; None is missing.
+LASTING = (400, 400, 400, 400)
+CHECKED = st.one_of(
+    st.just(LASTING),
+    st.just(LASTING),
+    st.tuples(*[st.sampled_from([400, 400, 400, 400, 0, -1, None])] * 4),
+)
 MOSTLY_NOT = st.sampled_from([False, False, False, True])
 
 
@@ -63,6 +77,7 @@ class HeldException:
 @dataclass(frozen=True)
 class World:
     active: tuple[bool, ...]
+    checks: tuple[tuple[int | None, ...], ...]  # of each user
     roles: tuple[HeldRole, ...]
     cases: tuple[HeldCase, ...]
     grants: frozenset[tuple[int, int]]  # patient, team
@@ -104,6 +119,7 @@ def worlds(draw: st.DrawFn) -> World:
     )
     return World(
         active=draw(st.tuples(*[st.sampled_from([True, True, True, False])] * USERS)),
+        checks=draw(st.tuples(*[CHECKED] * USERS)),
         roles=tuple(draw(some_roles)),
         cases=tuple(some_cases),
         grants=frozenset(granted | stray),
@@ -123,6 +139,15 @@ def holds_today(world: World, role: HeldRole) -> bool:
     )
 
 
+def is_cleared(world: World, role: HeldRole) -> bool:
+    training, vetting, agreement, registration = (
+        days is not None and days >= 0 for days in world.checks[role.user]
+    )
+    if role.role in {"clinical mentor", "clinical lead", "deputy clinical lead"}:
+        return training and vetting and agreement and registration
+    return training and vetting and agreement if role.role == "police mentor" else True
+
+
 def allows(case: HeldCase, act: Act) -> bool:
     if case.closed is None:
         return True
@@ -132,7 +157,9 @@ def allows(case: HeldCase, act: Act) -> bool:
 def expected(world: World, user: int, act: Act) -> set[int]:
     seen: set[int] = set()
     mine = [
-        r for r in world.roles if r.user == user and holds_today(world, r) and act in ACTS_OF_ROLE[r.role]
+        r
+        for r in world.roles
+        if r.user == user and holds_today(world, r) and is_cleared(world, r) and act in ACTS_OF_ROLE[r.role]
     ]
     for role in mine:
         if role.role not in TEAM_ROLES:
@@ -201,6 +228,8 @@ def play(world: World, stage: Stage) -> None:
     for user, is_active in zip(stage.users, world.active, strict=True):
         User.objects.filter(pk=user.pk).update(is_active=is_active)
         vars(user).pop("_current_memberships", None)
+    # Some have their checks before they get their roles, some after.
+    give_checks(world, stage, 0)
     # In bulk: what is written on the trail is another test's business, and a save costs ten times as much.
     Membership.objects.bulk_create(
         Membership(
@@ -215,6 +244,7 @@ def play(world: World, stage: Stage) -> None:
         )
         for role in world.roles
     )
+    give_checks(world, stage, 1)
     with recorded_query("a random world"):
         Case.objects.bulk_create(
             Case(
@@ -241,6 +271,29 @@ def play(world: World, stage: Stage) -> None:
             reason="cover",
             granted_by=stage.others[0],
             expires_at=now + dt.timedelta(hours=exception.hours_left),
+        )
+
+
+def give_checks(world: World, stage: Stage, number: int) -> None:
+    today, user = timezone.localdate(), stage.users[number]
+    *checks, registration = world.checks[number]
+    for kind, days in zip(["training", "vetting", "confidentiality agreement"], checks, strict=True):
+        if days is not None:
+            # The one that counts is recorded last, whatever was said before.
+            StaffCheck.objects.bulk_create(
+                StaffCheck(user=user, kind=kind, valid_until=today + dt.timedelta(days=left), evidence="Seen")
+                for left in (-days, days)
+            )
+    if registration is not None:
+        ProfessionalRegistration.objects.bulk_create(
+            [
+                ProfessionalRegistration(
+                    user=user,
+                    body="NMC",
+                    number=f"99P000{number}E",
+                    valid_until=today + dt.timedelta(days=registration),
+                )
+            ]
         )
 
 

@@ -6,14 +6,17 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from django.core.checks import run_checks
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from psycopg import sql
 from pytest_django import Settings
 
 from accounts.models import ProfessionalRegistration
 from audit.context import access_context
+from core.errors import NotVisible
 from crisis_plans.rules import IncompletePlanError, latest_review
 from crisis_plans.services import approve, submit
 from tests.people import Cast, make_cast
@@ -88,21 +91,32 @@ def test_s01_refusal_lists_everything_at_once(cast: Cast) -> None:
     assert [gap.field for gap in refusal.value.gaps] == ["actions", "involvement", "review_on"]
 
 
-def test_s01_approver_without_registration_is_refused(cast: Cast) -> None:
-    ProfessionalRegistration.objects.get(user=cast["lena"]).delete()
-    version = submitted(cast)
-    with pytest.raises(
-        IncompletePlanError, match="Your professional registration is not recorded or has ended"
-    ):
-        approve(by=cast["lena"], version=version, revision=version.revision)
-
-
-def test_s01_approver_whose_registration_has_ended_is_refused(cast: Cast) -> None:
+def test_s01_lead_whose_registration_has_ended_no_longer_sees_the_plan(cast: Cast) -> None:
     registration = ProfessionalRegistration.objects.get(user=cast["lena"])
     registration.valid_until = today() - dt.timedelta(days=1)
     registration.save()
     version = submitted(cast)
-    with pytest.raises(IncompletePlanError, match="has ended"):
+    with pytest.raises(NotVisible):
+        approve(by=cast["lena"], version=version, revision=version.revision)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("change", ["DELETE FROM {}", "UPDATE {} SET valid_until = now() - interval '1 day'"])
+def test_s01_approver_without_current_registration_is_refused_whatever_their_clearance_says(
+    cast: Cast, superuser_connection: psycopg.Connection, change: str
+) -> None:
+    """The approval asks for the registration itself, and does not lean on the date kept with the role (S30)."""
+    statement = sql.SQL(change + " WHERE user_id = {}").format(
+        sql.Identifier("accounts_professionalregistration"), sql.Literal(cast["lena"].pk)
+    )
+    superuser_connection.execute(
+        "SET session_replication_role = replica"
+    )  # without the triggers that keep the date
+    superuser_connection.execute(statement)
+    version = submitted(cast)
+    with pytest.raises(
+        IncompletePlanError, match="Your professional registration is not recorded or has ended"
+    ):
         approve(by=cast["lena"], version=version, revision=version.revision)
 
 

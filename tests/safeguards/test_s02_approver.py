@@ -14,7 +14,7 @@ from accounts.roles import ACTS_OF_ROLE, CLINICAL_ROLES, Act, Role, roles_that_m
 from audit.context import access_context
 from core.errors import DomainError, NotAllowed
 from crisis_plans.services import approve, return_to_author, save_draft
-from tests.people import Cast, make_cast
+from tests.people import Cast, make_cast, register
 from tests.plans import (
     approve_past_the_service,
     drafted,
@@ -98,6 +98,7 @@ def test_s02_second_clinical_role_does_not_let_police_approve(cast: Cast) -> Non
     Membership.objects.create(
         user=cast["dev"], role=Role.POLICE_MENTOR, team=cast.north, organisation=cast.north.force
     )
+    register(cast["pru"], "99A0010E")
     version = submitted(cast)
     for name in ("pru", "dev"):
         with pytest.raises(NotAllowed, match="Police never approve a plan"):

@@ -1,0 +1,36 @@
+"""Training, vetting and confidentiality agreements as an administrator has seen them: added, never edited (S30)."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from accounts.models import StaffCheck, User
+from accounts.permissions import require_manageable
+from accounts.services.people import require_system
+from core.errors import DomainError
+
+
+def record_check(*, by: User | None, user: User, kind: str, valid_until: date, evidence: str) -> StaffCheck:
+    """Record until when a check of somebody is good, and what was seen of it. From the next request on it counts.
+
+    A date that has passed is accepted: so a check that was withdrawn ends the person's access at once.
+
+    Raises: NotVisible for people out of reach; DomainError for one's own checks, an unknown kind, missing evidence or
+    an account that is closed.
+    """
+    if by is None:
+        require_system()
+    else:
+        require_manageable(by, user)
+        if by.pk == user.pk:
+            raise DomainError("Nobody records their own checks. Ask another administrator.")
+    if not user.is_active:
+        raise DomainError(f"{user} has left. A closed account needs no checks.")
+    if kind not in StaffCheck.Kind.values:
+        raise DomainError("Choose what was checked", field="kind")
+    evidence = " ".join(evidence.split())
+    if not evidence:
+        raise DomainError("Write what you have seen", field="evidence")
+    return StaffCheck.objects.create(
+        user=user, kind=kind, valid_until=valid_until, evidence=evidence, recorded_by=by
+    )
