@@ -12,6 +12,7 @@ from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.urls import reverse
@@ -20,7 +21,9 @@ from accounts.directory import account_named
 from accounts.models import User
 from accounts.sealed_text import cipher
 from accounts.services.held_submissions import has_held
+from accounts.services.second_factors import has_authenticator_app, has_second_factor
 from accounts.sign_in_events import note_refused_sign_in
+from accounts.step_up import is_confirmed
 from audit.middleware import trusted_address
 
 
@@ -63,13 +66,30 @@ class AccountAdapter(DefaultAccountAdapter):
             raise
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
-        """Who has signed in within the last minutes is not asked for the password again."""
+        """Asked by allauth before somebody changes how they sign in: as before any step that weighs much.
+
+        Who has no second factor yet, and is here to set one up, has just given the password or gives it again.
+        """
         request = context.request
-        records = get_authentication_records(request, request.user) if request.user.is_authenticated else []
-        newest = max((record["at"] for record in records), default=0.0)
-        if time.time() - newest < account_settings.REAUTHENTICATION_TIMEOUT:
+        if is_confirmed(request):
             return False
+        if isinstance(request.user, User) and not has_second_factor(request.user):
+            records = get_authentication_records(request, request.user)
+            newest = max((record["at"] for record in records), default=0.0)
+            if time.time() - newest < account_settings.REAUTHENTICATION_TIMEOUT:
+                return False
         return bool(super().is_reauthentication_required(app=app, **kwargs))
+
+    def get_reauthentication_methods(self, user: AbstractBaseUser | AnonymousUser) -> list[dict[str, Any]]:
+        """Never the password for somebody with a second factor: it would let a thief of both add a factor of their own.
+
+        The first is the page somebody is sent to: what they are most likely to have at hand.
+        """
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        if not isinstance(user, User) or not has_second_factor(user):
+            return methods
+        second = [method for method in methods if method["id"] != "reauthenticate"]
+        return second if has_authenticator_app(user) else second[::-1]
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         """To the text that was kept when the last session ended, if there is some; else home."""

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from allauth.account.authentication import get_authentication_records
+from allauth.account.adapter import get_adapter
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import SESSION_KEY, logout
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
@@ -16,16 +17,19 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.shortcuts import resolve_url
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
 from accounts import session_clock
 from accounts.models import User
 from accounts.services.held_submissions import forget_used, hold
 from accounts.services.second_factors import has_second_factor
 from accounts.services.sessions import ended_elsewhere
-from audit.context import access_context
+from accounts.step_up import gave_second_factor, is_confirmed
+from audit.context import access_context, current_context
 from audit.middleware import trusted_address
 from audit.models import LogEntry
 from audit.writing import session_reference
+from core.step_up import asks_for_step_up
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +62,7 @@ class SessionLimitsMiddleware:
             request.session[session_clock.ENDED_USER] = worker.pk
         if not request.user.is_authenticated and _sends_to_sign_in(response):
             return _answer_signed_out(request, response)
-        if request.method == "POST" and isinstance(request.user, User) and 300 <= response.status_code < 400:
+        if request.method == "POST" and isinstance(request.user, User) and _was_done(request, response):
             forget_used(request, request.user)
         return response
 
@@ -102,6 +106,13 @@ def _remember_ended_elsewhere(request: HttpRequest) -> None:
 
 def _is_made_by_the_page_itself(request: HttpRequest) -> bool:
     return "X-Autosave" in request.headers or request.path == reverse("accounts:session")
+
+
+def _was_done(request: HttpRequest, response: HttpResponse) -> bool:
+    """Whether a form was taken: it leads on to another page, or gives the file that was asked for."""
+    if getattr(request, "is_asked_to_confirm", False):
+        return False
+    return 300 <= response.status_code < 400 or "Content-Disposition" in response
 
 
 def _sends_to_sign_in(response: HttpResponse) -> bool:
@@ -152,14 +163,77 @@ class SecondFactorMiddleware:
         return _refuse(request, HttpResponseRedirect(reverse("mfa_activate_totp")))
 
 
-def gave_second_factor(request: HttpRequest) -> bool:
-    """Whether this session was opened with a code, a recovery code or a passkey, by allauth's own record."""
-    user = request.user
-    records = get_authentication_records(request, user if isinstance(user, User) else None)
-    return any(record.get("method") == "mfa" for record in records)
-
-
 def _refuse(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     if "X-Autosave" in request.headers:
         return JsonResponse({"signed_out": True}, status=401)
     return response
+
+
+class StepUpMiddleware:
+    """What weighs most asks again who is there: views marked with ``core.step_up.needs_step_up``.
+
+    It stands before the view and its gates, so whether somebody is asked tells nothing about what is behind it. Nothing
+    is done meanwhile: a form that came too late is kept as at the end of a session, and given back after confirming.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Any, args: Any, kwargs: dict[str, Any]
+    ) -> HttpResponse | None:
+        if not asks_for_step_up(view) or is_confirmed(request):
+            return None
+        if not isinstance(request.user, User):
+            return redirect_to_login(request.get_full_path())
+        return _ask_to_confirm(request, request.user)
+
+
+def _ask_to_confirm(request: HttpRequest, user: User) -> HttpResponse:
+    request.is_asked_to_confirm = True  # type: ignore[attr-defined]
+    page = confirmation_page(user)
+    if "X-Autosave" in request.headers or not request.accepts("text/html"):
+        # The page that asked still has its text; a refusal is on the trail as one.
+        current_context().reason = "The second factor was not given within the last minutes"
+        return JsonResponse({"confirm_at": page}, status=403)
+    current_context().action = LogEntry.Action.ASKED
+    address = f"{page}?{urlencode({'next': _where_to_go_on(request, user)})}"
+    if "HX-Request" in request.headers:
+        answer = HttpResponse()
+        answer["HX-Redirect"] = address
+        return answer
+    return HttpResponseRedirect(address)
+
+
+def confirmation_page(user: User) -> str:
+    """Where this user gives their second factor again."""
+    methods = get_adapter().get_reauthentication_methods(user)
+    return str(methods[0]["url"]) if methods else reverse("mfa_reauthenticate")
+
+
+def _where_to_go_on(request: HttpRequest, user: User) -> str:
+    """The page itself; after a form its text, if some was typed, else the page whose button was pressed."""
+    if request.method in ("GET", "HEAD"):
+        return (
+            _page_before(request, "HX-Current-URL")
+            if "HX-Request" in request.headers
+            else request.get_full_path()
+        )
+    if hold(request, user_id=user.pk, is_late_confirmation=True):
+        forget_used(request, user)
+        messages.info(request, "Nothing has been done yet. What you typed is kept.")
+        return reverse("accounts:held_submission")
+    messages.info(request, "Nothing has been done yet. Confirm, and then press the button again.")
+    return _page_before(request, "Referer")
+
+
+def _page_before(request: HttpRequest, header: str) -> str:
+    """The page of ours that the request says it came from, without its host; else the first page."""
+    named = request.headers.get(header, "")
+    if not url_has_allowed_host_and_scheme(named, {request.get_host()}, require_https=request.is_secure()):
+        return resolve_url(settings.LOGIN_REDIRECT_URL)
+    parts = urlsplit(named)
+    return f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"

@@ -15,6 +15,8 @@ from audit.context import PendingEntry, current_context
 from audit.models import LogEntry
 from audit.writing import keyed_digest
 
+_WAYS = {"totp": "authenticator app", "webauthn": "passkey", "recovery_codes": "recovery code"}
+
 
 @receiver(user_logged_in, dispatch_uid="accounts.start_clock")
 def start_clock(sender: Any, request: HttpRequest, **kwargs: object) -> None:
@@ -31,8 +33,27 @@ def second_factor_added(
 
 
 @receiver(signals.authentication_failed, dispatch_uid="accounts.second_factor_failed")
-def second_factor_failed(sender: Any, user: Any, **kwargs: object) -> None:
-    note_refused_sign_in(reason="Wrong second factor", user=user)
+def second_factor_failed(sender: Any, user: Any, reauthentication: bool = False, **kwargs: object) -> None:
+    if reauthentication:
+        note_confirmation(user=user, is_refused=True, reason="Wrong second factor")
+    else:
+        note_refused_sign_in(reason="Wrong second factor", user=user)
+
+
+@receiver(signals.authenticator_used, dispatch_uid="accounts.second_factor_confirmed")
+def second_factor_confirmed(
+    sender: Any, user: Any, authenticator: Any, reauthenticated: bool = False, **kwargs: object
+) -> None:
+    if reauthenticated:
+        note_confirmation(user=user, reason=f"By {_WAYS.get(authenticator.type, authenticator.type)}")
+
+
+def note_confirmation(*, user: Any, reason: str, is_refused: bool = False) -> None:
+    """Somebody who is signed in gave their second factor again, or tried to."""
+    outcome = LogEntry.Outcome.DENIED if is_refused else LogEntry.Outcome.OK
+    current_context().note(
+        PendingEntry(action=LogEntry.Action.CONFIRM, outcome=outcome, actor=user, reason=reason)
+    )
 
 
 def note_refused_sign_in(*, reason: str, user: Any = None, typed_name: str = "") -> None:

@@ -36,6 +36,9 @@ class LogEntry(GuardedModel, AbstractLogEntry):
         EXPORT = 5
         SIGN_IN = 6
         SIGN_OUT = 7
+        # The second factor given again in the middle of a session, and the request that had to wait for it.
+        CONFIRM = 8
+        ASKED = 9
 
         words: ClassVar[dict[int, str]] = {
             0: "create",
@@ -46,6 +49,8 @@ class LogEntry(GuardedModel, AbstractLogEntry):
             5: "export",
             6: "sign in",
             7: "sign out",
+            8: "confirm",
+            9: "asked to confirm",
         }
 
     class Outcome(models.TextChoices):

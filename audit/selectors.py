@@ -19,7 +19,12 @@ from core.keyset import cursor_moment
 PAGE_SIZE = 50
 EXPORT_STEP = 1000
 _CHANGES = (LogEntry.Action.CREATE, LogEntry.Action.UPDATE, LogEntry.Action.DELETE)
-_SIGN_INS = (LogEntry.Action.SIGN_IN, LogEntry.Action.SIGN_OUT)
+_SIGN_INS = (
+    LogEntry.Action.SIGN_IN,
+    LogEntry.Action.SIGN_OUT,
+    LogEntry.Action.CONFIRM,
+    LogEntry.Action.ASKED,
+)
 _RELATED = ("actor", "content_type")
 
 

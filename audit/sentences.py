@@ -143,6 +143,8 @@ def _kind(entry: LogEntry, is_opened: bool | None) -> str:
         LogEntry.Action.EXPORT: "exported",
         LogEntry.Action.SIGN_IN: "signed in",
         LogEntry.Action.SIGN_OUT: "signed in",
+        LogEntry.Action.CONFIRM: "signed in",
+        LogEntry.Action.ASKED: "signed in",
     }
     if entry.action in by_action:
         return by_action[entry.action]
@@ -158,13 +160,24 @@ def _what(entry: LogEntry) -> str:
         return "signed in" if entry.outcome == LogEntry.Outcome.OK else "failed to sign in to this account"
     if entry.action == LogEntry.Action.SIGN_OUT:
         return "signed out"
+    if entry.action == LogEntry.Action.CONFIRM:
+        is_ok = entry.outcome == LogEntry.Outcome.OK
+        return f"{'confirmed' if is_ok else 'failed to confirm'} with the second factor who they are"
     did = _change(entry) if entry.action in _CHANGES else phrase_of(entry.route, _method(entry))
-    return _refused(entry, did) if entry.outcome != LogEntry.Outcome.OK else did
+    if entry.outcome != LogEntry.Outcome.OK:
+        return _refused(entry, did)
+    if entry.action == LogEntry.Action.ASKED:
+        return f"{_tried(did)}; was asked for the second factor first, and nothing was done"
+    return did
+
+
+def _tried(did: str) -> str:
+    first, _, rest = did.partition(" ")
+    return f"tried to {VERBS.get(first, first)} {rest}"
 
 
 def _refused(entry: LogEntry, did: str) -> str:
-    first, _, rest = did.partition(" ")
-    tried = f"tried to {VERBS.get(first, first)} {rest}"
+    tried = _tried(did)
     if entry.outcome == LogEntry.Outcome.NOT_FOUND:
         return f"{tried}; was answered that there is no such page"
     if entry.outcome == LogEntry.Outcome.ERROR:

@@ -29,6 +29,7 @@ from audit.selectors import (
 from audit.sentences import KINDS
 from audit.writing import keyed_digest
 from core.errors import NotAllowed
+from core.step_up import needs_step_up
 
 # What can happen to a patient, and what a worker does.
 _PATIENT_KINDS = ("opened", "listed", "changed", "searched", "exported", "denied")
@@ -123,6 +124,7 @@ def entries(request: HttpRequest, officer: Officer) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@needs_step_up
 @officer_page
 def export(request: HttpRequest, officer: Officer) -> HttpResponse:
     """The same file as ``manage.py trail_export`` writes. The bytes leave after the entry is committed."""

@@ -18,14 +18,17 @@ BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 _USER_OF_METHODS = "account_authentication_methods_user"
 
 
-def sign_in(client: Client, user: User) -> Client:
-    """The same client, signed in with password and code. The sign-in itself is no request, so not on the trail."""
+def sign_in(client: Client, user: User, *, minutes_ago: float = 0) -> Client:
+    """The same client, signed in with password and code. The sign-in itself is no request, so not on the trail.
+
+    After five minutes, what asks for the second factor again asks for it: ``minutes_ago=10`` is such a session.
+    """
     sign_in_with_password_only(client, user)
     session = client.session
-    now = time.time()
+    at = time.time() - minutes_ago * 60
     session[AUTHENTICATION_METHODS_SESSION_KEY] = [
-        {"method": "password", "at": now, "username": user.username},
-        {"method": "mfa", "at": now, "id": 0, "type": "totp"},
+        {"method": "password", "at": at, "username": user.username},
+        {"method": "mfa", "at": at, "id": 0, "type": "totp"},
     ]
     session[_USER_OF_METHODS] = str(user.pk)
     session.save()

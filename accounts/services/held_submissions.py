@@ -1,4 +1,5 @@
-"""What somebody had typed when their session ended: kept encrypted, given back to that user alone, then deleted."""
+"""What somebody sent after their session, or their second factor, had run out: kept encrypted, given back to that user
+alone, then deleted."""
 
 from __future__ import annotations
 
@@ -44,6 +45,8 @@ class KeptText:
     path: str
     fields: list[tuple[str, str]]
     is_clinical: bool = True
+    # Whether its sender was still signed in, and was only asked for the second factor again.
+    is_late_confirmation: bool = False
 
     @property
     def patient(self) -> uuid.UUID | None:
@@ -51,8 +54,8 @@ class KeptText:
         return patient_in(self.path.partition("?")[0])
 
 
-def hold(request: HttpRequest, *, user_id: int) -> bool:
-    """Keep the text of a form that arrived after its sender's session had ended.
+def hold(request: HttpRequest, *, user_id: int, is_late_confirmation: bool = False) -> bool:
+    """Keep the text of a form that arrived after its sender's session had ended, or without the second factor it needs.
 
     Files, passwords and the token are left out. Returns whether something was kept; it never raises, because the
     answer to the sender is the sign-in page either way.
@@ -65,7 +68,12 @@ def hold(request: HttpRequest, *, user_id: int) -> bool:
             user = User.objects.filter(pk=user_id, is_active=True).first()
             if user is None:
                 return False
-            text = json.dumps({"fields": fields, "is_clinical": _is_clinical(user, fields)}).encode()
+            kept = {
+                "fields": fields,
+                "is_clinical": _is_clinical(user, fields),
+                "is_late_confirmation": is_late_confirmation,
+            }
+            text = json.dumps(kept).encode()
             for oldest in HeldSubmission.objects.filter(user_id=user_id).order_by("-held_at")[
                 MOST_KEPT - 1 :
             ]:
@@ -133,7 +141,11 @@ def _kept_text(row: HeldSubmission, kept: Any) -> KeptText:
     if isinstance(kept, list):  # kept before it was written down who had typed it
         kept = {"fields": kept, "is_clinical": True}
     return KeptText(
-        row.pk, row.path, [(name, value) for name, value in kept["fields"]], is_clinical=kept["is_clinical"]
+        row.pk,
+        row.path,
+        [(name, value) for name, value in kept["fields"]],
+        is_clinical=kept["is_clinical"],
+        is_late_confirmation=kept.get("is_late_confirmation", False),
     )
 
 

@@ -45,6 +45,10 @@ def has_second_factor(user: User) -> bool:
     )
 
 
+def has_authenticator_app(user: User) -> bool:
+    return bool(Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists())
+
+
 def open_reset_of(user: User) -> SecondFactorReset | None:
     return (
         SecondFactorReset.objects.filter(user=user, confirmed_at__isnull=True, refused_at__isnull=True)

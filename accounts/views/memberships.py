@@ -16,10 +16,12 @@ from accounts.services.people import add_membership, end_membership
 from accounts.services.registrations import add_registration, renew_registration
 from accounts.views.people import the_person
 from accounts.views.telling import do_and_tell
+from core.step_up import needs_step_up
 from core.submission import try_service
 
 
 @require_http_methods(["GET", "POST"])
+@needs_step_up
 @role_page(Act.MANAGE_PEOPLE)
 def membership_add(request: HttpRequest, user_id: int) -> HttpResponse:
     by = signed_in_user(request)
@@ -36,6 +38,7 @@ def membership_add(request: HttpRequest, user_id: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
+@needs_step_up
 @role_page(Act.MANAGE_PEOPLE)
 def membership_end(request: HttpRequest, user_id: int, membership_id: int) -> HttpResponse:
     by = signed_in_user(request)
@@ -55,6 +58,7 @@ def membership_end(request: HttpRequest, user_id: int, membership_id: int) -> Ht
 
 
 @require_http_methods(["GET", "POST"])
+@needs_step_up
 @role_page(Act.MANAGE_PEOPLE)
 def registration_add(request: HttpRequest, user_id: int) -> HttpResponse:
     by = signed_in_user(request)
@@ -69,6 +73,7 @@ def registration_add(request: HttpRequest, user_id: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
+@needs_step_up
 @role_page(Act.MANAGE_PEOPLE)
 def registration_renew(request: HttpRequest, user_id: int, registration_id: int) -> HttpResponse:
     by = signed_in_user(request)

@@ -27,6 +27,7 @@ from accounts.services.invitations import invite_person, resend_invitation
 from accounts.services.leaving import end_person
 from accounts.services.second_factors import has_second_factor, open_reset_of
 from accounts.views.telling import do_and_tell
+from core.step_up import needs_step_up
 from core.submission import try_service
 
 
@@ -88,6 +89,7 @@ def person(request: HttpRequest, user_id: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
+@needs_step_up
 @role_page(Act.MANAGE_PEOPLE)
 def person_invite(request: HttpRequest) -> HttpResponse:
     by = signed_in_user(request)
@@ -115,6 +117,7 @@ def person_find(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
+@needs_step_up
 @role_page(Act.MANAGE_PEOPLE)
 def invitation_resend(request: HttpRequest, user_id: int) -> HttpResponse:
     found = the_person(request, user_id)
@@ -127,6 +130,7 @@ def invitation_resend(request: HttpRequest, user_id: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
+@needs_step_up
 @role_page(Act.MANAGE_PEOPLE)
 def person_leave(request: HttpRequest, user_id: int) -> HttpResponse:
     found = the_person(request, user_id)

@@ -19,9 +19,11 @@ from accounts.services.second_factors import (
 )
 from accounts.views.people import the_person
 from accounts.views.telling import do_and_tell
+from core.step_up import needs_step_up
 
 
 @require_http_methods(["GET", "POST"])
+@needs_step_up
 @role_page(Act.MANAGE_PEOPLE)
 def second_factor_request(request: HttpRequest, user_id: int) -> HttpResponse:
     if request.method == "POST":
@@ -32,6 +34,7 @@ def second_factor_request(request: HttpRequest, user_id: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
+@needs_step_up
 @role_page(Act.MANAGE_PEOPLE)
 def second_factor_confirm(request: HttpRequest, user_id: int) -> HttpResponse:
     if request.method == "POST":
@@ -47,6 +50,7 @@ def second_factor_confirm(request: HttpRequest, user_id: int) -> HttpResponse:
 
 
 @require_POST
+@needs_step_up
 @role_page(Act.MANAGE_PEOPLE)
 def second_factor_refuse(request: HttpRequest, user_id: int) -> HttpResponse:
     return _decide(request, user_id, refuse_second_factor_reset, "The second factor stays as it is.")

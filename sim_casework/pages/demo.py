@@ -1,4 +1,4 @@
-"""The demo's short cuts: sign in as an invented person, their current codes, the e-mails sent.
+"""The demo's short cuts: sign in and confirm as an invented person, their current codes, the e-mails sent.
 
 Installed by sim_casework.urls under demo settings only, and even there answered to this computer only.
 """
@@ -33,6 +33,9 @@ from accounts.directory import everybody_with_roles
 from accounts.models import User
 from accounts.roles import Role
 from accounts.services.second_factors import current_code
+from accounts.sign_in_events import note_confirmation
+from accounts.step_up import gave_second_factor
+from accounts.views.step_up import ConfirmByCodeView
 
 MAILS_SHOWN = 100
 
@@ -130,6 +133,30 @@ def _open_session(request: HttpRequest, user: User) -> None:
     record_authentication(request, user, method="mfa", type="totp")
 
 
+class DemoConfirmView(ConfirmByCodeView):
+    """The page that asks for the second factor again, with a button that is as good as a code."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = super().get_context_data(**kwargs)
+        if _is_loopback(self.request.META.get("REMOTE_ADDR", "")):
+            context["demo_confirm"] = True
+        return context
+
+
+@from_this_computer
+@require_POST
+def demo_confirm(request: HttpRequest) -> HttpResponse:
+    """Count the second factor as given again by whoever is signed in, as if the code had been typed."""
+    user = request.user
+    if not isinstance(user, User) or not gave_second_factor(request):
+        raise Http404
+    record_authentication(request, user, method="mfa", type="totp", reauthenticated=True)
+    note_confirmation(user=user, reason="By the demo's button")
+    request.session.cycle_key()
+    target = get_next_redirect_url(request) or get_adapter(request).get_login_redirect_url(request)
+    return HttpResponseRedirect(target)
+
+
 @from_this_computer
 @require_GET
 def demo_codes(request: HttpRequest) -> HttpResponse:
@@ -163,7 +190,9 @@ def _read(file: Path) -> SentMail:
 
 urlpatterns = [
     path("account/login/", DemoLoginView.as_view(), name="account_login"),
+    path("account/2fa/reauthenticate/", DemoConfirmView.as_view(), name="mfa_reauthenticate"),
     path("demo/sign-in/", demo_sign_in, name="demo_sign_in"),
+    path("demo/confirm/", demo_confirm, name="demo_confirm"),
     path("demo/codes/", demo_codes, name="demo_codes"),
     path("demo/outbox/", demo_outbox, name="demo_outbox"),
 ]

@@ -6,6 +6,7 @@ import time
 from datetime import timedelta
 from importlib import import_module
 
+from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from django.conf import settings
 from django.test import Client, override_settings
 from playwright.sync_api import Page, expect
@@ -16,9 +17,12 @@ from tests.people import PASSWORD
 from tests.sessions import code_now, sign_in
 
 
-def enter(page: Page, user: User, path: str = "/") -> Page:
-    """The page, signed in as ``user`` and gone to ``path``; whoever was signed in before is not any more."""
-    session = sign_in(Client(), user).cookies[settings.SESSION_COOKIE_NAME].value
+def enter(page: Page, user: User, path: str = "/", *, minutes_ago: float = 0) -> Page:
+    """The page, signed in as ``user`` and gone to ``path``; whoever was signed in before is not any more.
+
+    ``minutes_ago``: when they gave their second factor; see tests.sessions.sign_in.
+    """
+    session = sign_in(Client(), user, minutes_ago=minutes_ago).cookies[settings.SESSION_COOKIE_NAME].value
     page.context.clear_cookies()
     # Cookies know hosts, not ports; the live server is always this one.
     cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session, "domain": "localhost", "path": "/"}
@@ -31,6 +35,14 @@ def end_session(page: Page) -> None:
     """Nothing was done for too long: the server's record of this browser's session says so from now on."""
     session = _session_of(page)
     session[session_clock.LAST_SEEN_AT] = time.time() - settings.SESSION_IDLE_LIMIT.total_seconds() - 1
+    session.save()
+
+
+def give_second_factor_earlier(page: Page, *, minutes: float) -> None:
+    """Time went by since this browser's user gave their second factor: the server's record says so from now on."""
+    session = _session_of(page)
+    for record in session[AUTHENTICATION_METHODS_SESSION_KEY]:
+        record["at"] -= minutes * 60
     session.save()
 
 

@@ -34,7 +34,7 @@ from cases.services.drafts import keep_draft
 from crisis_plans.services import announce_review
 from reminders import stuck_mail, ticks
 from reminders.models import EmailMessageOut
-from tests.browser.entering import end_session, enter, reload_near_the_end
+from tests.browser.entering import end_session, enter, give_second_factor_earlier, reload_near_the_end
 from tests.contact_log import at_work, logged, looking, planned, signed
 from tests.people import PASSWORD, Cast, make_cast, make_patient
 from tests.plans import approved, drafted, submitted
@@ -74,6 +74,8 @@ class State:
     lands: str = ""
     status: int = 200
     errors: bool = False
+    # How long ago ``who`` gave their second factor; what asks for it again asks after five minutes.
+    minutes_ago: float = 0
 
     def __str__(self) -> str:
         return f"{self.route or self.query} as {self.who or 'nobody'}" + (
@@ -197,6 +199,15 @@ def _keep_text(page: Page, world: World) -> None:
     enter(page, world.cast["amira"], "/account/kept-text/")
 
 
+def _keep_late_text(page: Page, world: World) -> None:
+    """A form whose sender was asked for the second factor again."""
+    enter(page, world.cast["ivy"], "/trail/export/")
+    page.locator('main [name="reason"]').fill("Complaint 7")
+    give_second_factor_earlier(page, minutes=10)
+    press("Download the file")(page, world)
+    enter(page, world.cast["ivy"], "/account/kept-text/")
+
+
 def _lose_token(page: Page, world: World) -> None:
     page.context.clear_cookies(name="csrftoken")
     with page.expect_navigation():
@@ -299,12 +310,20 @@ _ACCOUNT = [
     State("accounts:held_submission", "amira", "nothing kept"),
     State("accounts:held_submission", "amira", "text kept", do=_keep_text),
     State("account_logout", "amira"),
-    State("account_reauthenticate", "amira"),
-    wrong("account_reauthenticate", "amira", "Continue"),
+    State("account_reauthenticate", "pete"),
+    wrong("account_reauthenticate", "pete", "Continue"),
     State("account_change_password", "amira"),
     wrong("account_change_password", "amira", "Change password"),
     State("mfa_index", "amira"),
-    State("mfa_reauthenticate", "amira"),
+    State("mfa_reauthenticate", "amira", minutes_ago=10),
+    State(
+        "mfa_reauthenticate",
+        "amira",
+        "wrong code",
+        do=press("Continue", code="1"),
+        errors=True,
+        minutes_ago=10,
+    ),
     State("mfa_activate_totp", "cal"),
     wrong("mfa_activate_totp", "cal", "Turn it on"),
     State("mfa_deactivate_totp", "amira", "the last one", errors=True),
@@ -315,7 +334,8 @@ _ACCOUNT = [
     State("mfa_add_webauthn", "amira", "added", do=_add_passkey, lands="mfa_index"),
     State("mfa_deactivate_totp", "amira"),
     State("mfa_list_webauthn", "amira"),
-    State("mfa_reauthenticate_webauthn", "amira"),
+    State("mfa_reauthenticate_webauthn", "amira", minutes_ago=10),
+    State("accounts:held_submission", "amira", "kept when asked to confirm", do=_keep_late_text),
     State("mfa_edit_webauthn", "amira", at=_passkey),
     wrong("mfa_edit_webauthn", "amira", "Save name", at=_passkey, name=""),
     State("mfa_remove_webauthn", "amira", at=_passkey),

@@ -101,7 +101,7 @@ class Visit:
             self.page.context.clear_cookies()
             self.page.goto(address)
         else:
-            enter(self.page, self.world.cast[state.who], address)
+            enter(self.page, self.world.cast[state.who], address, minutes_ago=state.minutes_ago)
         if state.do:
             state.do(self.page, self.world)
         facts = self.page.evaluate(FACTS)

@@ -20,10 +20,10 @@ from django.urls import Resolver404, clear_url_caches, resolve
 import sim_casework.urls
 from audit.models import LogEntry
 from tests.people import Cast, make_cast
-from tests.sessions import SECRET, code_now, give_app, sign_in, trail_entries
+from tests.sessions import SECRET, code_now, give_app, sign_in, sign_in_with_password_only, trail_entries
 from tests.unit.test_required_settings import GOOD
 
-DEMO_PATHS = ["/demo/sign-in/", "/demo/codes/", "/demo/outbox/"]
+DEMO_PATHS = ["/demo/sign-in/", "/demo/confirm/", "/demo/codes/", "/demo/outbox/"]
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -71,6 +71,7 @@ def test_demo_pages_do_not_exist_under_production_settings() -> None:
         "from django.urls import Resolver404, resolve\n"
         "assert settings.SETTINGS_MODULE == 'sim_casework.settings.production' and settings.DEMO is False\n"
         "assert resolve('/account/login/').func.__module__.startswith('allauth.')\n"
+        "assert resolve('/account/2fa/reauthenticate/').func.__module__ == 'accounts.views.step_up'\n"
         f"for path in {DEMO_PATHS!r}:\n"
         "    try:\n"
         "        resolve(path)\n"
@@ -86,7 +87,7 @@ def test_demo_pages_do_not_exist_under_production_settings() -> None:
         text=True,
         check=False,
     )
-    assert done.stdout.split() == ["absent"] * 3, done.stderr
+    assert done.stdout.split() == ["absent"] * 4, done.stderr
 
 
 def test_each_person_is_one_button_by_team(client: Client, cast: Cast, demo: Path) -> None:
@@ -114,6 +115,35 @@ def test_another_person_replaces_the_first(client: Client, cast: Cast, demo: Pat
     assert "Pete Parr" in client.get("/account/profile/").content.decode()
 
 
+def test_one_button_confirms_and_leads_on(client: Client, cast: Cast, demo: Path) -> None:
+    give_app(cast["ivy"])
+    sign_in(client, cast["ivy"], minutes_ago=10)
+    asked = client.get("/trail/export/", follow=True).content.decode()
+    assert "Confirm as" in asked
+    assert (
+        'name="next" value="/trail/export/"' in asked.split('action="/demo/confirm/"')[1].split("</form>")[0]
+    )
+    answer = client.post("/demo/confirm/", {"next": "/trail/export/"})
+    assert answer.headers["Location"] == "/trail/export/"
+    assert client.get("/trail/export/").status_code == 200
+    (entry,) = trail_entries(action=LogEntry.Action.CONFIRM)
+    assert (entry.actor, entry.route, entry.reason) == (cast["ivy"], "demo_confirm", "By the demo's button")
+
+
+def test_button_confirms_nobody_who_has_not_signed_in_fully(client: Client, cast: Cast, demo: Path) -> None:
+    assert client.post("/demo/confirm/").status_code == 404
+    sign_in_with_password_only(client, cast["ivy"])
+    assert client.post("/demo/confirm/").status_code == 404
+
+
+def test_page_that_asks_again_has_no_button_elsewhere(client: Client, cast: Cast) -> None:
+    give_app(cast["ivy"])
+    sign_in(client, cast["ivy"], minutes_ago=10)
+    page = client.get("/account/2fa/reauthenticate/").content.decode()
+    assert "Confirm that it is you" in page
+    assert "Confirm as" not in page
+
+
 def test_form_of_another_site_signs_nobody_in(cast: Cast, demo: Path) -> None:
     client = Client(enforce_csrf_checks=True)
     assert client.post("/demo/sign-in/", {"username": "amira"}).status_code == 403
@@ -126,6 +156,8 @@ def test_nobody_else_can_be_chosen(client: Client, cast: Cast, demo: Path, usern
 
 def test_demo_leads_to_no_other_site(client: Client, cast: Cast, demo: Path) -> None:
     answer = client.post("/demo/sign-in/", {"username": "amira", "next": "//example.org/"})
+    assert answer.headers["Location"] == "/"
+    answer = client.post("/demo/confirm/", {"next": "//example.org/"})
     assert answer.headers["Location"] == "/"
 
 
