@@ -1,4 +1,5 @@
-"""allauth's pages that we use, two of them ours on top of theirs, under allauth's own names. Signing up, e-mail management and sign-in by mail are left out."""
+"""allauth's pages that we use, under allauth's own names; two are ours on top of theirs. Signing up, e-mail management and
+sign-in by mail are left out."""
 
 from allauth.account import views as account
 from allauth.mfa.base import views as mfa
