@@ -23,6 +23,7 @@ urlpatterns = [
     path("people/find/", people.person_find, name="person_find"),
     path("people/<int:user_id>/", people.person, name="person"),
     path("people/<int:user_id>/invitation/", people.invitation_resend, name="invitation_resend"),
+    path("people/<int:user_id>/sessions/end/", people.person_sign_out, name="person_sign_out"),
     path("people/<int:user_id>/leave/", people.person_leave, name="person_leave"),
     path("people/<int:user_id>/roles/add/", memberships.membership_add, name="membership_add"),
     path(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils.module_loading import import_string
 
 from core.errors import NotAllowed, NotVisible
@@ -23,8 +23,27 @@ class NoStoreMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         response["Cache-Control"] = "no-store"
+        # No other site may draw an answer of ours into a page of its own, be it as picture, script or style.
+        response["Cross-Origin-Resource-Policy"] = "same-origin"
         response["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
         return response
+
+
+class KnownMethodsMiddleware:
+    """Reading is GET or HEAD, changing is POST; no page asks by any other method, so none is answered (TRACE would
+    send the cookie back to a script). Stands inside the trail: the attempt on a patient is recorded."""
+
+    METHODS = ("GET", "HEAD", "POST")
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *view: object) -> HttpResponse | None:
+        # Not earlier: the entry names the page that was meant.
+        return None if request.method in self.METHODS else HttpResponseNotAllowed(self.METHODS)
 
 
 class DomainErrorMiddleware:

@@ -119,6 +119,7 @@ ROUTES: dict[str, Words] = {
     "accounts:profile": "looked at their own account",
     "accounts:session": "checked how long the session lasts",
     "accounts:session_end": "ended one of their sessions",
+    "accounts:person_sign_out": "signed a colleague out everywhere",
     "accounts:sessions_end_others": "ended all their other sessions",
     "accounts:held_submission": (
         "opened text kept from a form that came too late",

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography.fernet import InvalidToken, MultiFernet
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db import DatabaseError, transaction
 from django.http import HttpRequest
@@ -18,7 +17,7 @@ from django.http.multipartparser import MultiPartParserError
 
 from accounts.models import HeldSubmission, User
 from accounts.roles import Act
-from accounts.sealed_text import cipher
+from accounts.sealed_text import CannotBeReadError, Seal, cipher
 from accounts.selectors import may
 from audit.context import current_context
 from audit.middleware import patient_in
@@ -103,7 +102,7 @@ def newest_held(user: User) -> KeptText | None:
     for row in HeldSubmission.objects.filter(user=user).order_by("-held_at", "-pk"):
         try:
             text = _cipher(user.pk).decrypt(bytes(row.ciphertext))
-        except InvalidToken:
+        except CannotBeReadError:
             logger.error("A kept form cannot be read any more: the key was changed")
             continue
         return _kept_text(row, json.loads(text))
@@ -184,6 +183,6 @@ def discard_held(*, by: User, key: int) -> None:
     row.delete()
 
 
-def _cipher(user_id: int) -> MultiFernet:
+def _cipher(user_id: int) -> Seal:
     # Bound to the user: a row moved to somebody else's name cannot be read.
     return cipher(f"accounts.held_submission:{user_id}")

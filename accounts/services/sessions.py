@@ -10,8 +10,11 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from accounts.models import Session, User
+from accounts.permissions import require_manageable
 from accounts.session_clock import ENDED_USER, earliest_still_open
 from accounts.session_store import SessionStore
+from audit.context import PendingEntry, current_context
+from audit.models import LogEntry
 from audit.writing import session_reference
 from core.errors import DomainError
 
@@ -63,6 +66,28 @@ def end_other_sessions(*, by: User, this_key: str | None) -> int:
     for row in others:
         _end(row)
     return len(others)
+
+
+def end_sessions_of(*, by: User, user: User) -> int:
+    """End all of somebody's sessions, for example when their phone was stolen; returns how many were open.
+
+    They may sign in again, and what was typed in an open form is kept for them. Recorded as their sign-out.
+
+    Raises: NotVisible for people out of reach; DomainError for oneself.
+    """
+    require_manageable(by, user)
+    if by.pk == user.pk:
+        raise DomainError("End your own sessions on your own page.")
+    rows = list(_open_rows(user))
+    for row in rows:
+        _end(row)
+    end_all_sessions(user)
+    current_context().note(
+        PendingEntry(
+            action=LogEntry.Action.SIGN_OUT, actor=user, reason=f"Every session was ended by {by.username}"
+        )
+    )
+    return len(rows)
 
 
 def end_all_sessions(user: User) -> None:

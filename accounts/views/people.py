@@ -26,6 +26,7 @@ from accounts.roles import Act
 from accounts.services.invitations import invite_person, resend_invitation
 from accounts.services.leaving import end_person
 from accounts.services.second_factors import has_second_factor, open_reset_of
+from accounts.services.sessions import end_sessions_of
 from accounts.views.telling import do_and_tell
 from core.step_up import needs_step_up
 from core.submission import try_service
@@ -125,6 +126,19 @@ def invitation_resend(request: HttpRequest, user_id: int) -> HttpResponse:
         request,
         lambda: resend_invitation(by=signed_in_user(request), user=found),
         f"A new link was sent to {found.email}. The old one no longer works.",
+    )
+    return redirect("accounts:person", found.pk)
+
+
+@require_POST
+@role_page(Act.MANAGE_PEOPLE)
+def person_sign_out(request: HttpRequest, user_id: int) -> HttpResponse:
+    """End all of their sessions: a lost or stolen phone."""
+    found = the_person(request, user_id)
+    do_and_tell(
+        request,
+        lambda: end_sessions_of(by=signed_in_user(request), user=found),
+        f"{found} was signed out everywhere. They can sign in again.",
     )
     return redirect("accounts:person", found.pk)
 

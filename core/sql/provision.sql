@@ -21,6 +21,8 @@ BEGIN
     -- Functions of the look-up role are made by the owner on its behalf.
     GRANT sim_lookup TO sim_owner;
     GRANT pg_read_all_data TO sim_backup;
+    -- A page that takes longer is of no use to anybody, and would keep others waiting.
+    ALTER ROLE sim_app SET statement_timeout = '60s';
 END
 $$;
 

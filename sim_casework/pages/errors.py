@@ -54,5 +54,10 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 @login_not_required
 def signed_out(request: HttpRequest) -> HttpResponse:
-    """Where a page goes by itself when its session is over and it holds no unsaved text."""
-    return _response("signed_out", 200)
+    """Where signing out leads, and a page by itself when its session is over and it holds no unsaved text.
+
+    The browser is told to forget what it may hold of earlier pages, such as one kept for its "back" button.
+    """
+    response = _response("signed_out", 200)
+    response["Clear-Site-Data"] = '"cache", "storage"'
+    return response

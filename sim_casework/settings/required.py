@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -68,6 +69,9 @@ def read_required(environment: Mapping[str, str]) -> dict[str, str]:
             faults.append(f"  {name} {fault}")
     if environment.get("DATABASE_USER", "sim_app") in {"postgres", "root"}:
         faults.append("  DATABASE_USER must not be a superuser")
+    breached = environment.get("BREACHED_PASSWORDS_FILE", "")
+    if breached and not Path(breached).is_file():
+        faults.append("  BREACHED_PASSWORDS_FILE is no file that can be read")
     if faults:
         raise ImproperlyConfigured(
             "The application was not started. Put these settings right (docs/operations/README.md):\n"

@@ -99,6 +99,16 @@ def test_method_that_is_not_allowed_is_recorded(cast: Cast, entries: Entries) ->
     assert subjects(entry) == [(cast.nora.pk, False, "case team")]
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "OPTIONS", "NONSENSE"])
+def test_method_that_no_page_knows_is_refused_and_recorded(cast: Cast, entries: Entries, method: str) -> None:
+    amira = sign_in(Client(), cast["amira"])
+    answer = amira.generic(method, f"/probe/patients/{cast.nora.pk}/show/")
+    assert (answer.status_code, answer.content) == (405, b"")
+    entry = only(entries(route="show"))
+    assert entry.outcome == "denied"
+    assert subjects(entry) == [(cast.nora.pk, False, "case team")]
+
+
 def test_denial_keeps_the_relationship_that_did_not_suffice(cast: Cast, entries: Entries) -> None:
     amira = sign_in(Client(), cast["amira"])
     assert amira.get(f"/probe/patients/{cast.nora.pk}/deny/").status_code == 403

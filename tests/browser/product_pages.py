@@ -261,6 +261,7 @@ WITHOUT_A_PAGE = {
     "accounts:session_end": "POST only; leads back to the profile",
     "accounts:sessions_end_others": "POST only; leads back to the profile",
     "accounts:invitation_link": "leads on to the invitation",
+    "accounts:person_sign_out": "POST only; leads back to the person",
     "accounts:invitation_resend": "POST only; leads back to the person",
     "accounts:second_factor_refuse": "POST only; leads back to the person",
     "reminders:mark_all_read": "POST only; leads back to the notifications",

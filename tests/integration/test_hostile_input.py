@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
@@ -66,3 +67,28 @@ def test_the_number_of_a_kept_form_may_be_anything(cast: Cast, client: Client) -
     sign_in(client, cast["amira"])
     assert client.post("/account/kept-text/", {"held": "9" * 5000}).status_code == 302
     assert client.post("/notifications/read/", {"held_submission": "9" * 5000}).status_code == 302
+
+
+def test_what_stands_in_the_address_is_no_part_of_the_form(cast: Cast, client: Client) -> None:
+    sign_in(client, cast["amira"])
+    answer = client.post("/find/?terms=Quill", {"terms": ""})
+    assert b"Quill" not in answer.content
+    answer = client.post("/find/?terms=Teal", {"terms": "Quill"})
+    assert b"Quill" in answer.content
+
+
+def test_of_a_field_sent_twice_one_is_taken_and_nothing_breaks(cast: Cast, client: Client) -> None:
+    sign_in(client, cast["amira"])
+    answer = client.post("/find/", {"terms": ["Teal", "Quill"]})
+    assert answer.status_code == 200
+    assert b"Quill" in answer.content
+
+
+@pytest.mark.parametrize("who", ["amira", None])
+def test_no_page_takes_a_file(cast: Cast, client: Client, who: str | None) -> None:
+    if who:
+        sign_in(client, cast[who])
+    for address in ("/find/", "/account/login/", reverse("cases:contact_log", args=[cast.nora.pk])):
+        answer = client.post(address, {"account": SimpleUploadedFile("notes.txt", b"text")})
+        # Without a session the form is not even read.
+        assert answer.status_code == 400 or (who is None and answer.status_code == 302)

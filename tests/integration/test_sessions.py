@@ -255,3 +255,32 @@ def test_a_message_that_names_somebody_is_in_no_cookie_and_ends_with_the_session
     assert "messages" not in client.cookies
     client.post("/account/logout/")
     assert cast.nora.reference not in client.get("/account/login/").content.decode()
+
+
+def test_administrator_ends_every_session_of_a_colleague_whose_phone_was_stolen(cast: Cast) -> None:
+    phone, laptop = two_browsers(cast)
+    tess = sign_in(Client(), cast["tess"])
+    page = tess.post(f"/people/{cast['amira'].pk}/sessions/end/", follow=True).content.decode()
+    assert "Amira Adeyemi was signed out everywhere. They can sign in again." in page
+    assert phone.get(PROFILE).status_code == laptop.get(PROFILE).status_code == 302
+    (entry,) = trail_entries(action=LogEntry.Action.SIGN_OUT)
+    assert (entry.actor, entry.reason) == (cast["amira"], "Every session was ended by tess")
+    assert sign_in(phone, cast["amira"]).get(PROFILE).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["stan", "tess"])
+def test_nobody_signs_out_people_of_another_team_or_themselves_this_way(cast: Cast, name: str) -> None:
+    phone, _laptop = two_browsers(cast)
+    admin = sign_in(Client(), cast[name])
+    target = cast["amira"] if name == "stan" else cast["tess"]
+    answer = admin.post(f"/people/{target.pk}/sessions/end/", follow=True)
+    assert answer.status_code == (404 if name == "stan" else 200)
+    assert phone.get(PROFILE).status_code == 200
+    assert admin.get(PROFILE).status_code == 200
+
+
+def test_own_second_factors_page_offers_to_end_the_other_sessions(cast: Cast) -> None:
+    phone, laptop = two_browsers(cast)
+    assert 'action="/account/sessions/end-others/"' in laptop.get("/account/2fa/").content.decode()
+    laptop.post("/account/sessions/end-others/")
+    assert phone.get(PROFILE).status_code == 302

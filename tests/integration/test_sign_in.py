@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import Any
 
 import pytest
+import time_machine
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.contrib.auth import SESSION_KEY
 from django.core import mail
 from django.core.cache import cache
 from django.test import Client
+from django.utils.http import int_to_base36
 
 from accounts.models import User
 from audit.context import access_context
@@ -230,6 +233,40 @@ def test_forgotten_password_is_set_by_mail_and_the_code_is_still_asked_for(
     assert done.status_code == 302
     assert client.get(PROFILE).status_code == 302
     assert give_password(client, "amira", new).headers["Location"] == CODE
+
+
+def reset_link() -> str:
+    found = re.search(r"http://testserver(/account/password/reset/key/\S+)", str(mail.outbox[-1].body))
+    assert found
+    return found[1]
+
+
+def test_link_for_a_new_password_works_for_an_hour_and_once(client: Client, cast: Cast) -> None:
+    with time_machine.travel("2026-11-25 09:00:00Z", tick=False) as clock:
+        client.post("/account/password/reset/", {"email": "amira@example.org"})
+        link = reset_link()
+        clock.shift(dt.timedelta(minutes=59))
+        form = client.get(link).headers["Location"]
+        clock.shift(dt.timedelta(minutes=2))
+        assert "Location" not in Client().get(link).headers
+        new = {"password1": "three random words", "password2": "three random words"}
+        client.post("/account/password/reset/", {"email": "amira@example.org"})
+        form = client.get(reset_link()).headers["Location"]
+        assert client.post(form, new).status_code == 302
+        assert "Location" not in Client().get(reset_link()).headers
+
+
+def test_link_for_a_new_password_cannot_be_made_up_or_lent(client: Client, cast: Cast) -> None:
+    client.post("/account/password/reset/", {"email": "amira@example.org"})
+    link = reset_link()
+    whose, key = re.findall(r"key/([0-9a-z]+)-(.+)/", link)[0]
+    for spoiled in (
+        link.replace(key, key[:-1] + ("0" if key[-1] != "0" else "1")),
+        link.replace("-", "-0", 1),
+    ):
+        assert "Location" not in client.get(spoiled).headers
+    somebody_else = int_to_base36(cast["cal"].pk)
+    assert "Location" not in client.get(link.replace(f"{whose}-", f"{somebody_else}-", 1)).headers
 
 
 def test_mail_for_a_new_password_is_in_our_words(client: Client, cast: Cast) -> None:
