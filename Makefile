@@ -3,19 +3,23 @@
 #   make test [TESTS="tests/unit -k goal"]       the whole suite, or the part named
 #   make check                                   all that .ci/run demands
 #   make assets                                  compile frontend/ into core/static/core
+#   make bench [SIZE=large] [BENCH="--memory 0"] what the four hot pages cost; see benchmarks/README.md
 #   make audit-deps                              known weaknesses in dependencies; blocks nothing
-.PHONY: demo test check static-checks check-assets test-with-coverage assets audit-deps setup browser
+.PHONY: demo test bench check static-checks check-assets test-with-coverage assets audit-deps setup browser
 
 VENV := .venv/bin
 # A file's tests stay together: some files tell one story.
 PYTEST := $(VENV)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
-OURS := accounts audit cases core crisis_plans reminders sim_casework tests manage.py
+OURS := accounts audit benchmarks cases core crisis_plans reminders sim_casework tests manage.py
 
 demo: setup
 	@exec $(VENV)/python manage.py demo
 
 test: setup browser
 	$(PYTEST) $(TESTS)
+
+bench: setup
+	$(VENV)/python -m benchmarks --size $(or $(SIZE),default) $(BENCH)
 
 # Cheapest first; the order holds even under make -j.
 check: setup browser
