@@ -94,9 +94,10 @@ class Contender:
             self.browser.take_form(user, answer["body"], answer["cookies"])
 
     def stop(self) -> None:
-        assert self.process.stdin
+        assert self.process.stdin and self.process.stdout
         self.process.stdin.close()
         self.process.wait(20)
+        self.process.stdout.close()
 
 
 class Bench:

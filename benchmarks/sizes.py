@@ -29,7 +29,7 @@ SIZES = {
     size.name: size
     for size in (
         # Shows in seconds that the machinery works; its figures mean nothing.
-        Size("small", patients=100, contacts_per_patient=40, entries=4_000, rounds=2, batch=3),
+        Size("small", patients=100, contacts_per_patient=40, entries=4_000, rounds=2, batch=2),
         Size("default", patients=2_500, contacts_per_patient=100, entries=1_000_000, rounds=15, batch=20),
         Size("large", patients=25_000, contacts_per_patient=100, entries=10_000_000, rounds=15, batch=20),
     )

@@ -19,7 +19,7 @@ WITH listed AS (
     JOIN cases_patient p ON p.id = c.patient_id
     JOIN cases_patientgroupobjectpermission g ON g.content_object_id = p.id AND g.group_id = t.group_id
     WHERE m.user_id = %(user)s AND m.starts_on <= current_date AND (m.ends_on IS NULL OR m.ends_on >= current_date)
-      AND m.ended_at IS NULL AND m.role IN ('clinical mentor', 'police mentor', 'clinical lead', 'deputy clinical lead')
+      AND m.ended_at IS NULL AND m.cleared_until >= current_date AND m.role IN ('clinical mentor', 'police mentor', 'clinical lead', 'deputy clinical lead')
     ORDER BY p.family_name, p.given_name, p.id LIMIT 26
 )
 SELECT listed.*, cm.first_name || ' ' || cm.last_name AS clinical, pm.first_name || ' ' || pm.last_name AS police,

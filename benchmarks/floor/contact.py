@@ -19,7 +19,7 @@ Connection = psycopg.Connection[dict[str, Any]]
 _BEFORE = """
 SELECT (SELECT json_object_agg(m.user_id, m.role) FROM accounts_membership m JOIN accounts_user u ON u.id = m.user_id AND u.is_active
         WHERE m.team_id = %(team)s AND m.starts_on <= current_date AND (m.ends_on IS NULL OR m.ends_on >= current_date)
-          AND m.ended_at IS NULL
+          AND m.ended_at IS NULL AND m.cleared_until >= current_date
           AND m.role IN ('clinical mentor', 'police mentor', 'clinical lead', 'deputy clinical lead')) AS members,
        (SELECT id FROM cases_contact WHERE created_by_id = %(user)s AND submission_key = %(sent)s) AS saved,
        (SELECT id FROM cases_contact c WHERE created_by_id = %(user)s AND patient_id = %(patient)s

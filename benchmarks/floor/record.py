@@ -55,7 +55,7 @@ FROM cases_patient p
 JOIN cases_patientgroupobjectpermission g ON g.content_object_id = p.id
 JOIN accounts_team t ON t.group_id = g.group_id
 JOIN accounts_membership m ON m.team_id = t.id AND m.user_id = %s AND m.starts_on <= current_date AND m.ended_at IS NULL
-     AND (m.ends_on IS NULL OR m.ends_on >= current_date)
+     AND (m.ends_on IS NULL OR m.ends_on >= current_date) AND m.cleared_until >= current_date
      AND m.role IN ('clinical mentor', 'police mentor', 'clinical lead', 'deputy clinical lead')
 JOIN cases_case c ON c.patient_id = p.id AND c.team_id = t.id
      AND (c.closed_on IS NULL OR c.closed_on >= current_date - 28)

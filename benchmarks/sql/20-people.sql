@@ -30,4 +30,7 @@ SELECT id, role, team, organisation, (now() - interval '3 years')::date FROM wor
 INSERT INTO accounts_professionalregistration (user_id, body, number, valid_until)
 SELECT id, 'NMC', lpad(id::text, 8, '0'), (now() + interval '2 years')::date
 FROM worker WHERE role LIKE 'clinical%' OR role LIKE 'deputy%';
+INSERT INTO accounts_staffcheck (kind, valid_until, evidence, recorded_at, user_id)
+SELECT kind, (now() + interval '2 years')::date, 'Seen', now(), id
+FROM worker, unnest('{training,vetting,confidentiality agreement}'::text[]) AS kind WHERE place < 11;
 ANALYZE worker;
