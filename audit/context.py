@@ -80,6 +80,7 @@ class AccessContext:
     opened: set[uuid.UUID] = field(default_factory=set)
     kinds_seen: Counter[str] = field(default_factory=Counter)
     queries: list[str] = field(default_factory=list)
+    written: dict[str, set[str]] = field(default_factory=dict)
     looked_up: dict[uuid.UUID, LookUp] = field(default_factory=dict)
     explained: dict[uuid.UUID, Relationship] = field(default_factory=dict)
     pending: list[PendingEntry] = field(default_factory=list)
@@ -97,6 +98,9 @@ class AccessContext:
 
     def noted_query(self, reason: str) -> None:
         self.queries.append(reason)
+
+    def noted_write(self, table: str, reason: str) -> None:
+        self.written.setdefault(table, set()).add(reason)
 
     def noted_change(self, entry: LogEntry) -> None:
         """Take over a change entry that auditlog has worked out."""

@@ -1,6 +1,7 @@
 """The trail: one table of entries, one row per patient an entry is about. Rows are inserted by audit.writing only.
 
-Both tables are partitioned by month; see migration 0001 for what the database itself holds and refuses.
+Both tables are partitioned by month; see migration 0001 for what the database itself holds and refuses. The write
+backstop's tables (0003) are written by the database alone.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from django.conf import settings
 from django.db import models
 
 from core.access_guard import require_recorder
-from core.models import GuardedModel, GuardedQuerySet
+from core.models import BaseModel, GuardedModel, GuardedQuerySet
 
 
 class EntryManager(LogEntryManager.from_queryset(GuardedQuerySet)):  # type: ignore[misc]
@@ -158,3 +159,81 @@ class EntrySubject(GuardedModel):
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("Subjects are never deleted.")
+
+
+class Operation(models.TextChoices):
+    """What was done to a row of a watched table."""
+
+    INSERT = "insert", "Added"
+    UPDATE = "update", "Changed"
+    DELETE = "delete", "Removed"
+    TRUNCATE = "truncate", "All rows removed"
+
+
+class NotedByDatabase(GuardedModel):
+    """A line that triggers and functions of the database write; the application reads it."""
+
+    at = models.DateTimeField()
+    table_name = models.CharField(max_length=63)
+    row_key = models.CharField(max_length=255)
+    operation = models.CharField(max_length=8, choices=Operation.choices)
+    xid = models.BigIntegerField()
+    database_role = models.CharField(max_length=63)
+    request_id = models.UUIDField(null=True)
+    patient_id = models.UUIDField(null=True)
+
+    class Meta(GuardedModel.Meta):
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.operation} in {self.table_name}"
+
+    @property
+    def patient_keys(self) -> Collection[uuid.UUID]:
+        return ()  # a key is no record; selectors name the patients whose trail the reader may read
+
+    def save(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("The database itself writes these rows.")
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("These rows are never deleted.")
+
+
+class RowChange(NotedByDatabase):
+    """One change of one row, noted by its table's trigger: the trail's second witness."""
+
+    # Made by another trigger, in the wake of a change that is noted as well.
+    is_derived = models.BooleanField()
+
+    class Meta(NotedByDatabase.Meta):
+        verbose_name = "row change"
+
+
+class UnexplainedChange(NotedByDatabase):
+    """A change without its entry on the trail, or an entry without its change; see migration 0003 for the rule."""
+
+    class Kind(models.TextChoices):
+        NO_ENTRY = "no entry", "No entry on the trail"
+        MAINTENANCE = "maintenance", "Migration or maintenance"
+        NO_CHANGE = "no change", "Entry without a change"
+
+    found_at = models.DateTimeField()
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    # The row of RowChange, or of LogEntry where there was no change.
+    source_id = models.BigIntegerField()
+
+    class Meta(NotedByDatabase.Meta):
+        verbose_name = "unexplained change"
+
+
+class Comparison(BaseModel):
+    """How far changes and entries have been compared; one row, moved by ``audit_compare()`` alone."""
+
+    id = models.SmallIntegerField(primary_key=True)
+    started_at = models.DateTimeField()
+    ran_at = models.DateTimeField()
+    compared_until = models.DateTimeField()
+    xid = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"Compared until {self.compared_until}"

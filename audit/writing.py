@@ -101,12 +101,19 @@ def recorded_transaction(context: AccessContext) -> Iterator[Callable[[], None]]
     """
     try:
         with transaction.atomic():
+            enter(context)
             yield lambda: write_entries(context)
     except BaseException as error:
         if _is_certainly_undone(error):
             _writer.take_back(context.numbers)
         context.numbers.clear()
         raise
+
+
+def enter(context: AccessContext) -> None:
+    """Tell the database whose request the transaction is: the write backstop notes it beside each change."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('sim.request', %s, true)", [str(context.request_id)])
 
 
 def _is_certainly_undone(error: BaseException) -> bool:
@@ -237,6 +244,9 @@ def _additional_data(context: AccessContext) -> dict[str, Any]:
         data["seen"] = dict(context.kinds_seen)
     if context.queries:
         data["queries"] = sorted(set(context.queries))
+    if context.written:
+        # Read by the write backstop: which tables this transaction wrote by recorded queries, and by which.
+        data["writes"] = {table: sorted(reasons) for table, reasons in context.written.items()}
     return data
 
 

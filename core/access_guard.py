@@ -35,6 +35,9 @@ class Recorder(Protocol):
     def noted_query(self, reason: str) -> None:
         """Called for each statement that reads guarded tables without making objects."""
 
+    def noted_write(self, table: str, reason: str) -> None:
+        """Called for each table that a recorded query may write to."""
+
 
 current_recorder: ContextVar[Recorder | None] = ContextVar("current_recorder", default=None)
 _permit: ContextVar[bool] = ContextVar("guarded_statement_permit", default=False)
@@ -55,14 +58,21 @@ def permit_statements() -> Iterator[None]:
 
 
 @contextmanager
-def recorded_query(reason: str) -> Iterator[None]:
+def recorded_query(reason: str, *, writes: type[GuardedModel] | None = None) -> Iterator[None]:
     """The one way to run ``values``, aggregates, ``update``, ``bulk_*`` or SQL on guarded tables.
 
     The reason goes into the entry of the request, task or command; without one of those the query is refused.
+    ``writes`` names the one model whose rows it adds or changes: the entry then explains these changes to the write
+    backstop. The model itself lists the reasons that may (``GuardedModel.written_by``); any other change that
+    leaves no change entry is shown to the information governance officer.
 
-    Raises: UnrecordedAccess outside of an access context.
+    Raises: UnrecordedAccess outside of an access context; ValueError for a reason the model does not list.
     """
     recorder = require_recorder()
+    if writes is not None:
+        if reason not in writes.written_by:
+            raise ValueError(f"{writes._meta.label} does not list {reason!r} among what may write its rows.")
+        recorder.noted_write(writes._meta.db_table, reason)
     recorder.noted_query(reason)
     with permit_statements():
         yield

@@ -53,6 +53,8 @@ class GuardedModel(models.Model):
 
     # True, or a field of that name, where a police role must never load the row (S12).
     is_clinical_only: bool = False
+    # The recorded queries, by their reasons, whose entry explains rows added or changed without a change entry.
+    written_by: frozenset[str] = frozenset()
 
     objects = GuardedQuerySet.as_manager()
 

@@ -62,7 +62,7 @@ def claim_due(limit: int = CLAIMED_AT_ONCE, *, only: uuid.UUID | None = None) ->
     """Take up to ``limit`` due reminders (or the one named) that nobody else is at, urgent ones first."""
     with (
         access_context(route="reminders.claim", is_system=True),
-        recorded_query("due reminders claimed"),
+        recorded_query("due reminders claimed", writes=Reminder),
         connection.cursor() as cursor,
     ):
         terms = {"only": only, "limit": limit, "lease": LEASE_SECONDS, "doublings": LEASE_DOUBLINGS}
@@ -125,7 +125,7 @@ def send(claim: Claim) -> Reminder | None:
             _withdraw(reminder)
             return None
         Notification.objects.bulk_create([Notification(user=reminder.recipient, reminder=reminder)])
-        with recorded_query("reminder sent"):
+        with recorded_query("reminder sent", writes=Reminder):
             Reminder.objects.filter(pk=reminder.pk).update(sent_at=Now())
         return reminder
 
@@ -137,7 +137,7 @@ def _may_receive(reminder: Reminder, user: User) -> bool:
 
 
 def _withdraw(reminder: Reminder) -> None:
-    with recorded_query("reminder withdrawn"):
+    with recorded_query("reminder withdrawn", writes=Reminder):
         Reminder.objects.filter(pk=reminder.pk).update(withdrawn_at=Now())
     if reminder.is_task and reminder.patient_id and not _somebody_else_has(reminder):
         _hand_to_leads(reminder)

@@ -23,6 +23,16 @@ class Reminder(GuardedModel):
     the patient any more. ``attempt`` fences: whoever sends must hold the number of the latest claim.
     """
 
+    written_by = frozenset(
+        {
+            "due reminders claimed",
+            "reminder sent",
+            "reminder withdrawn",
+            "reminders settled",
+            "reminders written",
+        }
+    )
+
     id = models.UUIDField(primary_key=True, editable=False)
     kind = models.CharField(max_length=60)
     subject = models.CharField(max_length=120)

@@ -41,7 +41,7 @@ class ReminderSubscriber:
         reminders = [_reminder(due, recipient) for recipient in _distinct(due.recipients)]
         if not reminders:
             return
-        with recorded_query("reminders written"):
+        with recorded_query("reminders written", writes=Reminder):
             Reminder.objects.bulk_create(
                 reminders, update_conflicts=True, unique_fields=_UNIQUE, update_fields=_RENEWED
             )
@@ -51,7 +51,7 @@ class ReminderSubscriber:
     def settled(self, *, kind: str, subject: str) -> None:
         """Mark the fact's reminders as dealt with: the unsent are not sent any more, the sent count as read."""
         of_fact = Q(kind=kind, subject=subject)
-        with recorded_query("reminders settled"):
+        with recorded_query("reminders settled", writes=Reminder):
             unsettled = Reminder.objects.filter(of_fact, settled_at__isnull=True)
             has_any = False
             # Again until none is left, and only then the notifications: each statement sees what a worker has

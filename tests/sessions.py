@@ -48,6 +48,8 @@ class _Blind:
 
     def noted_query(self, reason: str) -> None: ...
 
+    def noted_write(self, table: str, reason: str) -> None: ...
+
 
 def trail_entries(**conditions: object) -> list[LogEntry]:
     """The entries that fit, oldest first."""

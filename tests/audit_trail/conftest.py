@@ -18,6 +18,8 @@ class Blind:
 
     def noted_query(self, reason: str) -> None: ...
 
+    def noted_write(self, table: str, reason: str) -> None: ...
+
 
 @pytest.fixture
 def cast(db: None) -> Cast:
