@@ -7,7 +7,7 @@ from audit.watching import watch_rows
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0003_organisation_added_by"),
+        ("accounts", "0005_cleared_until"),
         ("audit", "0003_row_changes"),
         ("mfa", "0003_authenticator_type_uniq"),
     ]
@@ -19,6 +19,7 @@ class Migration(migrations.Migration):
         watch_rows("accounts_team"),
         watch_rows("accounts_membership"),
         watch_rows("accounts_professionalregistration"),
+        watch_rows("accounts_staffcheck"),
         watch_rows("accounts_invitation"),
         watch_rows("accounts_secondfactorreset"),
         watch_rows("mfa_authenticator"),
