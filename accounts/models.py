@@ -262,6 +262,18 @@ class ProfessionalRegistration(BaseModel):
         return f"{self.body} {self.number}"
 
 
+class HomePostcode(BaseModel):
+    """Where somebody lives, as a keyed digest that nobody reads back: it serves to notice that they opened the record
+    of somebody at the same address (S32), and nothing else. Given by themselves, and taken back when they like."""
+
+    user = models.OneToOneField(User, on_delete=models.PROTECT, related_name="home_postcode")
+    digest = models.CharField(max_length=64)
+    given_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"Home postcode {self.pk}"
+
+
 class Invitation(BaseModel):
     """A link by e-mail with which somebody sets their first password; only its token's digest is kept."""
 

@@ -7,9 +7,10 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import Membership, User
-from accounts.roles import ACTS_OF_ROLE, Act
+from accounts.roles import ACTS_OF_ROLE, Act, roles_that_may
 from accounts.selectors import current_memberships
 from audit.providers import Officer
+from core.models import GuardedQuerySet
 
 
 def find_officer(user: Any) -> Officer:
@@ -27,3 +28,12 @@ def find_officer(user: Any) -> Officer:
         organisations=tuple(m.organisation.name for m in reading),
         workers=User.objects.filter(Q(organisation__in=keys) | Exists(ever_worked_there)),
     )
+
+
+def find_officers() -> GuardedQuerySet[User]:
+    """Everybody who reads the trail today. Registered with audit.providers."""
+    reading = Membership.objects.current().filter(
+        user=OuterRef("pk"), role__in=roles_that_may(Act.READ_TRAIL)
+    )
+    people: GuardedQuerySet[User] = User.objects.filter(Exists(reading)).order_by("pk")
+    return people

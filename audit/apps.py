@@ -7,3 +7,8 @@ class AuditConfig(AppConfig):
 
     def ready(self) -> None:
         from audit import sign_in_events  # noqa: F401  (connects its receivers)
+        from audit.models import Alert, AlertStep
+        from audit.tracking import track
+
+        track(Alert)
+        track(AlertStep)

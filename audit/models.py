@@ -14,8 +14,11 @@ from auditlog.models import AbstractLogEntry, LogEntryManager
 from django.conf import settings
 from django.db import models
 
+from audit.alerts.models import Alert, AlertEntry, AlertPutBefore, AlertStep, Bookmark
 from core.access_guard import require_recorder
 from core.models import BaseModel, GuardedModel, GuardedQuerySet
+
+__all__ = ["Alert", "AlertEntry", "AlertPutBefore", "AlertStep", "Bookmark", "EntrySubject", "LogEntry"]
 
 
 class EntryManager(LogEntryManager.from_queryset(GuardedQuerySet)):  # type: ignore[misc]

@@ -66,7 +66,7 @@ def shown_page(
     """A page of the trail with its filters; the choices of people and teams are those that stand on it."""
     form.offer(people=_people(page, filters), teams=_teams(page, filters))
     return ShownPage(
-        lines=[_shown(line, of_patient=of_patient) for line in page.lines],
+        lines=[shown_line(line, of_patient=of_patient) for line in page.lines],
         form=form,
         tags=_tags(page, filters, query, path),
         clear_href=path,
@@ -82,7 +82,8 @@ def actor_of(entry: LogEntry) -> str:
     return str(entry.actor)
 
 
-def _shown(line: Line, *, of_patient: bool) -> ShownLine:
+def shown_line(line: Line, *, of_patient: bool) -> ShownLine:
+    """One entry as the timeline shows it; on a patient's own page without saying whom it is about."""
     entry = line.entry
     opened = any(subject.is_opened for subject in line.subjects) if line.subjects else None
     relationship = line.subjects[0].relationship if of_patient and line.subjects else entry.relationship

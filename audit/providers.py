@@ -90,10 +90,22 @@ class PeopleUnderReview(Protocol):
         """Those who match exactly; the same person may be known to several teams."""
 
 
+@dataclass(frozen=True, slots=True)
+class Closeness:
+    """What connects a worker with a patient beyond the work (S32): kinds of audit.alerts.kinds.TIES."""
+
+    worker: int
+    patient: uuid.UUID
+    ties: frozenset[str]
+
+
 ExplainAccess = Callable[[Any, Collection[uuid.UUID]], Mapping[uuid.UUID, Relationship]]
 FindReferences = Callable[[Collection[uuid.UUID]], Mapping[uuid.UUID, str]]
 FindStanding = Callable[[Any], Standing]
 FindOfficer = Callable[[Any], Officer]
+FindOfficers = Callable[[], QuerySet[Any]]
+FindCloseness = Callable[[Collection[tuple[int, uuid.UUID]]], list[Closeness]]
+IsInLine = Callable[[Any, Any, date], bool]
 
 
 @dataclass(slots=True)
@@ -103,6 +115,9 @@ class _Providers:
     find_standing: FindStanding | None = None
     find_officer: FindOfficer | None = None
     people_under_review: PeopleUnderReview | None = None
+    find_officers: FindOfficers | None = None
+    find_closeness: FindCloseness | None = None
+    is_in_line: IsInLine | None = None
 
 
 _providers = _Providers()
@@ -130,6 +145,21 @@ def register_officer_finder(function: FindOfficer) -> None:
 
 def register_people_under_review(people: PeopleUnderReview) -> None:
     _providers.people_under_review = people
+
+
+def register_officers_finder(function: FindOfficers) -> None:
+    """``function()`` returns everybody who may read the trail today."""
+    _providers.find_officers = function
+
+
+def register_closeness_finder(function: FindCloseness) -> None:
+    """``function((user key, patient key), …)`` returns those pairs whom something connects beyond the work."""
+    _providers.find_closeness = function
+
+
+def register_line_finder(function: IsInLine) -> None:
+    """``function(user, worker, since)`` says whether they are one person, or one has led the other since that day."""
+    _providers.is_in_line = function
 
 
 def explain_access(user: Any, patients: Collection[uuid.UUID]) -> Mapping[uuid.UUID, Relationship]:
@@ -162,3 +192,26 @@ def people_under_review() -> PeopleUnderReview:
     if _providers.people_under_review is None:
         raise LookupError("Nobody can tell whose trail may be read.")
     return _providers.people_under_review
+
+
+def find_officers() -> QuerySet[Any]:
+    """Raises: LookupError where no app has registered, so that alerts are never put before nobody unnoticed."""
+    if _providers.find_officers is None:
+        raise LookupError("Nobody can tell who reads the trail.")
+    return _providers.find_officers()
+
+
+def find_closeness(pairs: Collection[tuple[int, uuid.UUID]]) -> list[Closeness]:
+    """Raises: LookupError where no app has registered: a detector that finds nothing by omission is no detector."""
+    if not pairs:
+        return []
+    if _providers.find_closeness is None:
+        raise LookupError("Nobody can tell who is close to whom.")
+    return _providers.find_closeness(pairs)
+
+
+def is_in_line(user: Any, worker: Any, since: date) -> bool:
+    """Raises: LookupError where no app has registered."""
+    if _providers.is_in_line is None:
+        raise LookupError("Nobody can tell who leads whom.")
+    return _providers.is_in_line(user, worker, since)

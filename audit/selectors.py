@@ -163,6 +163,11 @@ def lines_to_export(officer: Officer, since: datetime, until: datetime) -> Itera
         after = Q(timestamp__gt=last.timestamp) | Q(timestamp=last.timestamp, pk__gt=last.pk)
 
 
+def lines_of(officer: Officer, entries: list[LogEntry]) -> list[Line]:
+    """These entries, which the caller has found to be the officer's business, with the patients they may know."""
+    return list(_with_subjects(officer, entries))
+
+
 def _page_of_entries(officer: Officer, entries: QuerySet[LogEntry], cursor: Cursor | None) -> Page:
     found, has_more = _slice(entries.select_related(*_RELATED), "timestamp", "pk", cursor)
     return _page(tuple(_with_subjects(officer, found)), cursor, has_more=has_more)

@@ -31,6 +31,7 @@ VERBS = {
     "chose": "choose",
     "closed": "close",
     "confirmed": "confirm",
+    "decided": "decide",
     "discarded": "discard",
     "downloaded": "download",
     "drafted": "draft",

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from audit import views
+from audit.alerts import views as alerts
 
 app_name = "audit"
 
@@ -14,4 +15,11 @@ urlpatterns = [
     path("trail/refusals/", views.refusals, name="refusals"),
     path("trail/entries/", views.entries, name="entries"),
     path("trail/export/", views.export, name="export"),
+    path("trail/alerts/", alerts.alerts, name="alerts"),
+    path("trail/alerts/<uuid:alert_id>/", alerts.alert, name="alert"),
+    path("trail/alerts/<uuid:alert_id>/ask/", alerts.alert_ask, name="alert_ask"),
+    path("trail/alerts/<uuid:alert_id>/decide/", alerts.alert_decide, name="alert_decide"),
+    path("trail/alerts/<uuid:alert_id>/close/", alerts.alert_close, name="alert_close"),
+    # Not under trail/: a worker answers here, who reads no trail.
+    path("questions/<uuid:alert_id>/", alerts.alert_answer, name="alert_answer"),
 ]

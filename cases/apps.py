@@ -10,10 +10,12 @@ class CasesConfig(AppConfig):
 
         from audit.providers import (
             register_access_explainer,
+            register_closeness_finder,
             register_people_under_review,
             register_reference_finder,
         )
         from audit.tracking import track
+        from cases.closeness import find_closeness
         from cases.models import Patient
         from cases.permissions import explain_access, find_references
         from cases.presenters.contacts import register_contact_drafts
@@ -25,5 +27,6 @@ class CasesConfig(AppConfig):
         register_access_explainer(explain_access)
         register_reference_finder(find_references)
         register_people_under_review(PatientsUnderReview())
+        register_closeness_finder(find_closeness)
         register_contact_drafts()
         register_patient_drafts()

@@ -1,4 +1,7 @@
-"""One tick: send what is due, mail, housekeeping, a sign of life. Run by the worker and by the loop, also at once."""
+"""One tick: send what is due, mail, housekeeping, the trail's detectors, a sign of life.
+
+Run by the worker and by the loop, also at once.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import uuid
 
 from django.utils import timezone
 
+from audit.alerts.detection import detect
 from core.models import Heartbeat
 from reminders.delivery import claim_due, is_anything_due, send_claimed
 from reminders.housekeeping import do_daily_work
@@ -27,6 +31,7 @@ def tick(*alive: str) -> int:
     compose_emails()
     send_emails(SECONDS_FOR_MAIL)
     do_daily_work()
+    detect()
     show_life(alive)
     return sent
 

@@ -162,6 +162,15 @@ ROUTES: dict[str, Words] = {
     "audit:refusals": "read what was refused",
     "audit:entries": "read the trail",
     "audit:export": ("opened the form to export the trail", "exported the trail"),
+    "audit:alerts": "looked at alerts",
+    "audit:alert": "opened an alert",
+    "audit:alert_ask": ("opened the form to ask a worker about an alert", "asked a worker about an alert"),
+    "audit:alert_decide": ("opened the form to decide an alert", "decided an alert"),
+    "audit:alert_close": ("opened the question whether to close an alert", "closed an alert"),
+    "audit:alert_answer": (
+        "opened what they were asked about an access of theirs",
+        "answered what they were asked about an access of theirs",
+    ),
 }
 
 # Work without an address: commands, tasks, the end of a session.
@@ -172,6 +181,8 @@ OTHER_WORK: dict[str, Words] = {
     "reminders.claim": "took up due reminders",
     "reminders.send": "sent a reminder",
     "reminders.mail": "put an e-mail aside for a person to decide",
+    "audit.detect": "looked through new entries for what somebody has to look into",
+    "audit.put_alerts": "put alerts before an officer",
     "seed_demo": "told the demonstration's invented stories",
     "demo.story": "told one of the demonstration's invented stories",
 }
@@ -200,6 +211,8 @@ THINGS = {
     "crisis_plans.plansignoff": "a step of the plan's sign-off",
     "mfa.authenticator": "a second factor",
     "accounts.user": "somebody's account",
+    "accounts.homepostcode": "their own postcode, kept so that nobody reads it",
+    "audit.alertstep": "a step of an alert",
     "accounts.membership": "somebody's role",
     "accounts.secondfactorreset": "the replacement of a lost second factor",
 }
@@ -209,5 +222,7 @@ RELATIONSHIPS = {
     "supervision": "leads the team that supports the patient",
     "closed case": "worked in the team whose case was closed not long ago",
     "exception": "by an exception made for this person, with a last day",
+    "alert review": "looks into an alert about an access to this patient",
+    "alert question": "was asked about an access of theirs to this patient",
     "duplicate check": "matched by a check for duplicates; nothing of the record was shown",
 }

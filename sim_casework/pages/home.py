@@ -23,6 +23,9 @@ from accounts.models import User
 from accounts.presenters import role_words
 from accounts.roles import Act
 from accounts.selectors import current_memberships, may
+from audit.alerts.presenters import alert_lines
+from audit.alerts.selectors import alerts_before, has_waiting_alerts
+from audit.providers import find_officer
 from cases.presenters.contacts import present_reviews, present_to_sign
 from cases.presenters.drafts import present_drafts
 from cases.presenters.patients import name_with_reference
@@ -73,6 +76,8 @@ def home(request: HttpRequest) -> HttpResponse:
         parts += _own_writing(user)
     if may(user, Act.MANAGE_PEOPLE):
         parts.append(_for_administrators(user))
+    if may(user, Act.READ_TRAIL):
+        parts.append(_alerts(user))
     context = {
         "parts": parts,
         "works_with_patients": works_with_patients,
@@ -185,6 +190,18 @@ def _for_administrators(user: User) -> Part:
         lines,
         "Nobody needs your attention.",
         [("People", reverse("accounts:people")), ("Teams", reverse("accounts:teams"))],
+    )
+
+
+def _alerts(user: User) -> Part:
+    """What was put before this officer, at most five new ones a day; whether more wait in the list."""
+    officer = find_officer(user)
+    listed = reverse("audit:alerts")
+    more = [("All alerts, newest first", listed), ("All alerts, oldest first", f"{listed}?order=oldest")]
+    if has_waiting_alerts(officer):
+        more[0] = ("More alerts wait in the list", listed)
+    return Part(
+        "alerts", "Alerts to look into", alert_lines(alerts_before(officer)), "No alert waits for you.", more
     )
 
 

@@ -47,6 +47,12 @@ ALLOWED: dict[tuple[str, str], str] = {
         "audit.selectors",
         "recorded_query",
     ): "subjects of a page of entries, those of other organisations unnamed",
+    (
+        "audit.alerts.detection",
+        "recorded_query",
+    ): "entries read by the detectors; no patient becomes an object",
+    ("audit.alerts.selectors", "recorded_query"): "how many alerts of a kind were decided, and how",
+    ("cases.closeness", "recorded_query"): "staff compared with those they opened; only a match is named",
     ("cases.selectors.contacts", "recorded_query"): "dates of last contacts of patients already listed",
     ("cases.selectors.drafts", "recorded_query"): "how many old drafts each colleague has, not their text",
     (

@@ -19,12 +19,14 @@ from django.utils import timezone
 
 from accounts.models import Membership, ProfessionalRegistration
 from accounts.services.second_factors import request_second_factor_reset
+from audit.alerts.models import Alert
 from audit.context import access_context
 from cases.models import Contact, Draft, Patient, Visit
 from core.due import Due, announce
 from reminders import ticks
 from reminders.models import EmailMessageOut, Notification, Reminder
 from tests import plans
+from tests.alerts import asked_alert, decided_alert, raised_alert
 from tests.contact_log import logged, planned, signed
 from tests.patients import registered
 from tests.people import Cast, make_cast
@@ -48,6 +50,7 @@ class Everything:
     membership: Membership
     registration: ProfessionalRegistration
     passkey: Authenticator
+    alerts: dict[str, Alert]
 
     def address(self, route: str) -> str:
         """Where the matrix goes: about Nora where the address is about a patient, about Cal where about a colleague (who has every second factor)."""
@@ -78,12 +81,14 @@ class Everything:
             "membership_id": self.membership.pk,
             "registration_id": self.registration.pk,
             "pk": self.passkey.pk,
+            "alert_id": self.alerts[_ALERTS.get(route, "raised")].pk,
             "user_id": self.cast.people["cal"].pk,
             "form": "contact",
             "token": "no-such-token",
         }[name]
 
 
+_ALERTS = {"audit:alert_answer": "asked", "audit:alert_close": "decided"}
 _ABOUT_WREN = {"crisis_plans:plan_decide", "crisis_plans:plan_withdraw"}
 _OWN_KEYS: dict[str, dict[str, Any]] = {
     "account_reset_password_from_key": {"uidb36": "1", "key": "no-such-key"},
@@ -138,6 +143,11 @@ def make_everything() -> Everything:
         ),
     }
     task = _task(cast)
+    alerts = {
+        "raised": raised_alert(cast, kind="same surname"),
+        "asked": asked_alert(cast, kind="same address"),
+        "decided": decided_alert(cast, kind="next of kin"),
+    }
     with access_context(route="tests.everything", is_system=True):
         return Everything(
             cast=cast,
@@ -146,6 +156,7 @@ def make_everything() -> Everything:
             visit=visit,
             draft=draft,
             task=task,
+            alerts=alerts,
             notification=Notification.objects.get(reminder=task),
             email=EmailMessageOut.objects.create(
                 recipient=cal,

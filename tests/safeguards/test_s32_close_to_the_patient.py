@@ -1,0 +1,126 @@
+"""S32: whoever opens their own record, or one of somebody who shares surname, address or next of kin, raises an alert."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from accounts.home_postcodes import keep_home_postcode, remove_home_postcode
+from audit.alerts.detection import detect
+from audit.alerts.models import Alert, AlertEntry
+from audit.context import access_context
+from cases.models import OtherName, Patient, RelatedPerson
+from tests.alerts import opened
+from tests.people import Cast, make_cast, make_patient
+
+# The detectors read what is committed, so each test commits.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def cast(transactional_db: None) -> Cast:
+    made = make_cast()
+    detect()
+    return made
+
+
+def patient_like(
+    cast: Cast, *, other: tuple[str, str] | None = None, kin: str = "", **fields: Any
+) -> Patient:
+    """One more patient of North's; ``other`` is another name with its kind."""
+    with access_context(route="tests", is_system=True):
+        patient = make_patient(cast.north, cast["amira"], cast["pete"], **fields)
+        author = {"controller": cast.north.trust, "regime": "UK GDPR", "created_by": cast["amira"]}
+        if other:
+            OtherName.objects.create(patient=patient, kind=other[0], name=other[1], **author)
+        if kin:
+            RelatedPerson.objects.create(patient=patient, kind="next of kin", name=kin, **author)
+    return patient
+
+
+def live_at(cast: Cast, who: str, postcode: str) -> None:
+    with access_context(route="tests", actor=cast[who]):
+        keep_home_postcode(by=cast[who], postcode=postcode)
+
+
+def alerts() -> list[Alert]:
+    with access_context(route="tests", is_system=True):
+        return list(Alert.objects.select_related("worker").order_by("raised_at"))
+
+
+def kinds_raised(cast: Cast, who: str, patient: Patient) -> list[tuple[str, str, str]]:
+    opened(cast, who, patient)
+    detect()
+    return [
+        (alert.kind, alert.worker.username, alert.patient_reference) for alert in alerts() if alert.worker
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("own record", {"given_name": "Cal", "family_name": "Carrow"}),
+        ("own record", {"given_name": "Calum", "preferred_name": "CAL", "family_name": "carrow"}),
+        ("own record", {"given_name": "C", "family_name": "Else", "other": ("alias", "Cal Carrow")}),
+        ("next of kin", {"family_name": "Else", "kin": "Cal  Carrow"}),
+        ("same surname", {"family_name": "Carrow"}),
+        ("same surname", {"family_name": "CÁRROW"}),
+        ("same surname", {"family_name": "Else", "other": ("former name", "Mary Carrow")}),
+    ],
+)
+def test_s32_opening_such_a_record_raises_an_alert(cast: Cast, kind: str, fields: dict[str, Any]) -> None:
+    patient = patient_like(cast, **fields)
+    assert kinds_raised(cast, "cal", patient) == [(kind, "cal", patient.reference)]
+
+
+@pytest.mark.parametrize("typed", ["NM1 4ZZ", "nm14zz", " Nm1  4Zz "])
+def test_s32_the_same_address_raises_an_alert_however_it_is_written(cast: Cast, typed: str) -> None:
+    live_at(cast, "cal", typed)
+    patient = patient_like(cast, postcode="NM1 4ZZ")
+    assert kinds_raised(cast, "cal", patient) == [("same address", "cal", patient.reference)]
+
+
+def test_s32_a_namesake_at_another_address_is_not_the_worker(cast: Cast) -> None:
+    live_at(cast, "cal", "NM1 4ZZ")
+    namesake = patient_like(cast, given_name="Cal", family_name="Carrow", postcode="NM9 9ZZ")
+    assert kinds_raised(cast, "cal", namesake) == [("same surname", "cal", namesake.reference)]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"given_name": "Carrow", "family_name": "Cal"},
+        {"family_name": "Carrowby"},
+        {"family_name": "Else", "kin": "Cal Carrow-Smith"},
+        {"postcode": "NM1 4ZZ"},
+    ],
+)
+def test_s32_nothing_is_raised_about_people_who_share_nothing(cast: Cast, fields: dict[str, Any]) -> None:
+    assert kinds_raised(cast, "cal", patient_like(cast, **fields)) == []
+
+
+def test_s32_a_postcode_that_was_taken_back_serves_no_longer(cast: Cast) -> None:
+    live_at(cast, "cal", "NM1 4ZZ")
+    with access_context(route="tests", actor=cast["cal"]):
+        remove_home_postcode(by=cast["cal"])
+    assert kinds_raised(cast, "cal", patient_like(cast, postcode="NM1 4ZZ")) == []
+
+
+def test_s32_who_merely_stood_in_a_list_raises_nothing(cast: Cast) -> None:
+    patient_like(cast, family_name="Carrow")
+    with access_context(route="caseload", actor=cast["cal"]):
+        assert len(list(Patient.objects.filter(team=cast.north))) == 2
+    detect()
+    assert alerts() == []
+
+
+def test_s32_a_day_of_openings_is_one_alert_with_all_its_entries(cast: Cast) -> None:
+    patient = patient_like(cast, family_name="Carrow")
+    for _ in range(3):
+        opened(cast, "cal", patient)
+        detect()
+    (alert,) = alerts()
+    assert AlertEntry.objects.filter(alert=alert).count() == 3
+    assert alert.number == 1
