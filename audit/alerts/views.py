@@ -31,6 +31,7 @@ from audit.alerts.selectors import (
 from audit.gate import officer_page
 from audit.providers import Officer
 from core.errors import NotAllowed
+from core.step_up import needs_step_up
 from core.submission import try_service
 
 _FORM = ["GET", "HEAD", "POST"]
@@ -99,6 +100,7 @@ def alert_decide(request: HttpRequest, officer: Officer, alert_id: uuid.UUID) ->
 
 
 @require_http_methods(_FORM)
+@needs_step_up
 @officer_page
 def alert_close(request: HttpRequest, officer: Officer, alert_id: uuid.UUID) -> HttpResponse:
     found = _alert_to_act_on(officer, alert_id)

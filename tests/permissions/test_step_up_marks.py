@@ -14,6 +14,7 @@ from tests.permissions.test_matrix import ROWS
 # Each of these gives a file with many people's data out of the house, or changes what somebody may do.
 MARKED = {
     "audit:export",
+    "audit:alert_close",
     "accounts:person_invite",
     "accounts:invitation_resend",
     "accounts:person_leave",
