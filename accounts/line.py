@@ -22,7 +22,7 @@ def is_in_line(user: User, worker: User, since: date) -> bool:
     leads. IG officers lead nobody and are led by nobody here, so they stand outside of every line but for an alert
     about themselves, or where they hold a role in the worker's team as well.
 
-    The database says the same in ``accounts_in_line`` (migration 0006); a test holds both equal.
+    The database says the same in ``accounts_in_line`` (migration 0007); a test holds both equal.
     """
     if user.pk == worker.pk:
         return True

@@ -18,7 +18,18 @@ from audit.alerts.models import Alert, AlertEntry, AlertPutBefore, AlertStep, Bo
 from core.access_guard import require_recorder
 from core.models import BaseModel, GuardedModel, GuardedQuerySet
 
-__all__ = ["Alert", "AlertEntry", "AlertPutBefore", "AlertStep", "Bookmark", "EntrySubject", "LogEntry"]
+__all__ = [
+    "Alert",
+    "AlertEntry",
+    "AlertPutBefore",
+    "AlertStep",
+    "Bookmark",
+    "Comparison",
+    "EntrySubject",
+    "LogEntry",
+    "RowChange",
+    "UnexplainedChange",
+]
 
 
 class EntryManager(LogEntryManager.from_queryset(GuardedQuerySet)):  # type: ignore[misc]

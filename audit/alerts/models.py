@@ -1,4 +1,4 @@
-"""An alert and what becomes of it: rows that are added and never changed (held by triggers, migration 0003).
+"""An alert and what becomes of it: rows that are added and never changed (held by triggers, migration 0004).
 
 Its state is told by its steps: asked, answered, decided, closed; each once.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -189,7 +189,7 @@ class Bookmark(BaseModel):
         return self.name
 
     @classmethod
-    def of_detectors(cls) -> Self:
+    def of_detectors(cls) -> Bookmark:
         """The one there is; before the first tick, at the beginning of the trail."""
         cls.objects.bulk_create([cls(name=cls.DETECTORS)], ignore_conflicts=True)
         return cls.objects.get(pk=cls.DETECTORS)

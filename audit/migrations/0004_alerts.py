@@ -10,6 +10,8 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
+from audit.watching import watch_rows
+
 FORWARD = """
 CREATE FUNCTION audit_refuse(words text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -138,7 +140,7 @@ DROP FUNCTION audit_refuse(text);
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("audit", "0002_entry_of_subject"),
+        ("audit", "0003_row_changes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -417,4 +419,6 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.RunSQL(FORWARD, BACKWARD),
+        watch_rows("audit_alert", patient="patient_id"),
+        watch_rows("audit_alertstep", patient="patient_id"),
     ]

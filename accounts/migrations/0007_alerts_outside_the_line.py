@@ -5,6 +5,8 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
+from audit.watching import watch_rows
+
 # The same as accounts.line.is_in_line; a test holds both equal.
 FORWARD = """
 CREATE FUNCTION accounts_in_line(one bigint, other bigint, since date) RETURNS boolean LANGUAGE sql STABLE AS $$
@@ -48,8 +50,8 @@ DROP FUNCTION accounts_held_since(accounts_membership, date);
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0005_cleared_until"),
-        ("audit", "0003_alerts"),
+        ("accounts", "0006_watched_rows"),
+        ("audit", "0004_alerts"),
     ]
 
     operations = [
@@ -76,4 +78,5 @@ class Migration(migrations.Migration):
             options={"abstract": False, "base_manager_name": "objects"},
         ),
         migrations.RunSQL(HELD + FORWARD + TRIGGER, BACKWARD),
+        watch_rows("accounts_homepostcode"),
     ]
