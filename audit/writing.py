@@ -339,7 +339,9 @@ def keyed_digest(text: str) -> str:
 
 def session_reference(session_key: str | None) -> str:
     """A short name for a session, from which the session key cannot be found."""
-    return salted_hmac("audit.session", session_key, algorithm="sha256").hexdigest()[:16] if session_key else ""
+    return (
+        salted_hmac("audit.session", session_key, algorithm="sha256").hexdigest()[:16] if session_key else ""
+    )
 
 
 def _insert(rows: list[dict[str, Any]], subjects: list[dict[str, Any]]) -> None:
