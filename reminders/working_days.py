@@ -1,20 +1,14 @@
-"""When the daily digest goes out: England's working days. Bank holidays are not known here yet."""
+"""When the daily digest goes out: on England's working days (core.working_days)."""
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import datetime, time
 
 from django.conf import settings
 from django.utils import timezone
 
 from core.due import due_moment
-
-SATURDAY = 5
-
-
-def is_working_day(on: date) -> bool:
-    """Monday to Friday. A digest on a bank holiday is one mail too many, never one too few."""
-    return on.weekday() < SATURDAY
+from core.working_days import is_working_day
 
 
 def digest_cutoff(now: datetime) -> datetime | None:

@@ -1,7 +1,7 @@
 """What holds everywhere. Nothing here knows a password, a host or a folder of one installation."""
 
 import os
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 from csp.constants import NONE, SELF
@@ -230,6 +230,11 @@ EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "casework@example.org")
 # Working-day hour (Europe/London) of the one reminder digest; None sends with the next tick (demo and tests).
 REMINDER_DIGEST_HOUR: int | None = 8
+
+# Bank holidays that a proclamation adds after this version was made, as 2029-05-08,2029-06-01; the usual ones are known.
+EXTRA_BANK_HOLIDAYS = [
+    date.fromisoformat(on) for on in os.environ.get("EXTRA_BANK_HOLIDAYS", "").replace(",", " ").split()
+]
 
 # How long mentors may still read a record after its case closed, for the step-down (S30).
 CLOSED_CASE_READ_DAYS = 28
