@@ -47,10 +47,12 @@ class Act(StrEnum):
     READ_TRAIL = "read the trail"
     EXPORT_TRAIL = "export the trail"
     MANAGE_PEOPLE = "manage people and teams"
+    BREAK_GLASS = "open a record by break-glass"
+    REVIEW_BREAK_GLASS = "review an opening by break-glass"
     READ_RELEASED_PLAN = "read a released plan"
 
 
-# While a closed case may still be read, only these remain.
+# While a closed case may still be read, only these remain; break-glass opens no others (S31).
 READING_ACTS = frozenset({Act.OPEN_RECORD, Act.READ_CLINICAL})
 
 _JOINT_WORK = frozenset(
@@ -63,8 +65,10 @@ _JOINT_WORK = frozenset(
         Act.DRAFT_PLAN,
     }
 )
-_CLINICAL = frozenset({Act.READ_CLINICAL, Act.WRITE_CLINICAL})
-_LEADING = frozenset({Act.STRIKE_OUT, Act.REVIEW_CONTACT, Act.CHANGE_CASE, Act.APPROVE_PLAN})
+_CLINICAL = frozenset({Act.READ_CLINICAL, Act.WRITE_CLINICAL, Act.BREAK_GLASS})
+_LEADING = frozenset(
+    {Act.STRIKE_OUT, Act.REVIEW_CONTACT, Act.CHANGE_CASE, Act.APPROVE_PLAN, Act.REVIEW_BREAK_GLASS}
+)
 
 ACTS_OF_ROLE: dict[str, frozenset[Act]] = {
     Role.CLINICAL_MENTOR: _JOINT_WORK | _CLINICAL,
@@ -73,7 +77,7 @@ ACTS_OF_ROLE: dict[str, frozenset[Act]] = {
     Role.DEPUTY_LEAD: _JOINT_WORK | _CLINICAL | _LEADING,
     Role.TEAM_ADMINISTRATOR: frozenset({Act.MANAGE_PEOPLE}),
     Role.ADMINISTRATOR: frozenset({Act.MANAGE_PEOPLE}),
-    Role.IG_OFFICER: frozenset({Act.READ_TRAIL, Act.EXPORT_TRAIL}),
+    Role.IG_OFFICER: frozenset({Act.READ_TRAIL, Act.EXPORT_TRAIL, Act.REVIEW_BREAK_GLASS}),
     Role.RESPONDER: frozenset({Act.READ_RELEASED_PLAN}),
 }
 

@@ -18,6 +18,7 @@ from core.keyset import cursor_moment
 
 PAGE_SIZE = 50
 EXPORT_STEP = 1000
+MOST_IN_A_REVIEW = 1000
 _CHANGES = (LogEntry.Action.CREATE, LogEntry.Action.UPDATE, LogEntry.Action.DELETE)
 _SIGN_INS = (
     LogEntry.Action.SIGN_IN,
@@ -112,6 +113,26 @@ def trail_of_worker(officer: Officer, worker: int, filters: Filters, cursor: Cur
         _narrowed_entries(filters)
     )
     return _page_of_entries(officer, entries, cursor)
+
+
+def trail_of_worker_about(
+    worker: int, patient: uuid.UUID, relationship: str, since: datetime, until: datetime
+) -> list[Line]:
+    """What one worker did about one patient on the strength of one relationship, oldest first; at most 1,000 lines.
+
+    For a review by somebody whom the caller has found entitled to it. One statement.
+    """
+    rows = (
+        EntrySubject.objects.filter(
+            patient_id=patient, at__gte=since, at__lte=until, relationship=relationship, entry__actor=worker
+        )
+        .select_related("entry__content_type")
+        .order_by("at", "entry_id")[:MOST_IN_A_REVIEW]
+    )
+    return [
+        Line(row.entry, (Subject(row.patient_id, row.patient_reference, row.is_opened, row.relationship),))
+        for row in rows
+    ]
 
 
 def entries_in_scope(officer: Officer) -> QuerySet[LogEntry]:

@@ -15,7 +15,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from guardian.shortcuts import assign_perm
 
-from accounts.models import Membership, Team, User, cleared_membership
+from accounts.models import Membership, MembershipQuerySet, Team, User, cleared_membership
 from accounts.roles import (
     ACTS_OF_ROLE,
     READING_ACTS,
@@ -26,6 +26,7 @@ from accounts.roles import (
 from accounts.selectors import may
 from audit.providers import Relationship, Standing
 from cases.models import (
+    BreakGlass,
     Patient,
     PatientGroupObjectPermission,
     PatientUserObjectPermission,
@@ -34,8 +35,11 @@ from core.access_guard import permit_statements
 from core.models import GuardedQuerySet
 
 _MEMBERS = "group__team__memberships__"
-# An IG officer reads entries and finds the person they are about; no record.
-_KINDS_FOR_REVIEW = frozenset({"audit.EntrySubject", "cases.Patient", "cases.OtherName"})
+BREAK_GLASS = "break-glass"
+# An IG officer reads entries, finds the person they are about and reviews break-glass; no record.
+_KINDS_FOR_REVIEW = frozenset(
+    {"audit.EntrySubject", "cases.Patient", "cases.OtherName", "cases.BreakGlass", "cases.BreakGlassReview"}
+)
 
 
 def visible_patients(user: User, act: Act = Act.OPEN_RECORD) -> GuardedQuerySet[Patient]:
@@ -43,7 +47,8 @@ def visible_patients(user: User, act: Act = Act.OPEN_RECORD) -> GuardedQuerySet[
 
     A current membership whose role carries the act and whose staff checks are in date, in a team with a grant on the
     patient and an open case of that patient; reading acts remain for 28 days after the case closed (S30). An exception
-    for one person counts like the team's grant until it expires, for reading only.
+    for one person counts like the team's grant until it expires, for reading only; so does break-glass until it ends
+    (S31).
     """
     return Patient.objects.filter(_may(user, act))
 
@@ -64,6 +69,8 @@ def _may(user: User, act: Act) -> Q:
     allowed = Q(Exists(grants))
     if act in READING_ACTS:
         allowed |= Q(Exists(_exceptions(user, act).filter(content_object=OuterRef("pk"))))
+        if may(user, Act.BREAK_GLASS):  # spares everybody else's pages the question
+            allowed |= Q(Exists(open_break_glass(user, act).filter(patient=OuterRef("pk"))))
     return allowed
 
 
@@ -87,6 +94,31 @@ def _exceptions(user: User, act: Act) -> GuardedQuerySet[PatientUserObjectPermis
         user__is_active=True,
         expires_at__gt=timezone.now(),
     ).filter(Exists(Membership.objects.cleared().filter(user=user, role__in=roles_that_may(act))))
+
+
+def open_break_glass(user: User, act: Act = Act.OPEN_RECORD) -> GuardedQuerySet[BreakGlass]:
+    """The user's openings by break-glass that let them do this now; only a role that may break the glass counts.
+
+    It opens what the role opens (``READ_CLINICAL`` to clinical roles) and nothing that writes.
+    """
+    return BreakGlass.objects.filter(
+        created_by=user,
+        created_by__is_active=True,
+        ended_at__isnull=True,
+        ends_at__gt=timezone.now(),
+    ).filter(Exists(_roles_under_break_glass(user, act)))
+
+
+def _roles_under_break_glass(user: User, act: Act) -> MembershipQuerySet:
+    roles = set(roles_that_may(Act.BREAK_GLASS)) & set(roles_that_may(act))
+    return Membership.objects.cleared().filter(user=user, role__in=sorted(roles))
+
+
+def is_under_break_glass_alone(user: User, patient: Patient | uuid.UUID) -> bool:
+    """Whether nothing but break-glass lets the user read this patient's record now."""
+    key = patient.pk if isinstance(patient, Patient) else patient
+    explained = explain_access(user, [key]).get(key)
+    return explained is not None and explained.name == BREAK_GLASS
 
 
 def reads_clinical(user: User, patient: Patient | uuid.UUID) -> bool:
@@ -124,6 +156,8 @@ def explain_access(user: User | None, patients: Collection[uuid.UUID]) -> Mappin
             found = _explain_by_team(user, patients)
             if missing := set(patients) - set(found):
                 found |= _explain_by_exception(user, missing)
+            if may(user, Act.BREAK_GLASS) and (missing := set(patients) - set(found)):
+                found |= _explain_by_break_glass(user, missing)
         if is_officer and (missing := set(patients) - set(found)):
             found |= _explain_by_review(user, missing)
     return found
@@ -176,6 +210,12 @@ def _explain_by_exception(user: User, patients: Collection[uuid.UUID]) -> dict[u
         key: Relationship("exception", reference, reads_clinical=bool(_exceptions(user, Act.READ_CLINICAL)))
         for key, reference in rows.values_list("content_object_id", "content_object__reference")
     }
+
+
+def _explain_by_break_glass(user: User, patients: Collection[uuid.UUID]) -> dict[uuid.UUID, Relationship]:
+    rows = open_break_glass(user).filter(patient__in=patients).values_list("patient_id", "patient__reference")
+    is_clinical = _roles_under_break_glass(user, Act.READ_CLINICAL).exists()
+    return {key: Relationship(BREAK_GLASS, reference, reads_clinical=is_clinical) for key, reference in rows}
 
 
 def _explain_by_review(user: User, patients: Collection[uuid.UUID]) -> dict[uuid.UUID, Relationship]:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from cases.views import cases, contact_reviews, contacts, drafts, patients, visits
+from cases.views import break_glass, cases, contact_reviews, contacts, drafts, patients, visits
 
 app_name = "cases"
 
@@ -18,6 +18,18 @@ urlpatterns: list[URLPattern] = [
     path("patients/<uuid:patient_id>/case/mentors/", cases.case_hand_over, name="case_hand_over"),
     path("patients/<uuid:patient_id>/case/close/", cases.case_close, name="case_close"),
     path("contacts-to-sign/", contacts.to_sign, name="to_sign"),
+    path("break-glass/", break_glass.break_glass, name="break_glass"),
+    path("break-glass/reviews/", break_glass.break_glass_reviews, name="break_glass_reviews"),
+    path(
+        "patients/<uuid:patient_id>/break-glass/<uuid:break_glass_id>/",
+        break_glass.break_glass_review,
+        name="break_glass_review",
+    ),
+    path(
+        "patients/<uuid:patient_id>/break-glass/<uuid:break_glass_id>/end/",
+        break_glass.break_glass_end,
+        name="break_glass_end",
+    ),
     path("contact-reviews/", contact_reviews.contact_reviews, name="contact_reviews"),
     path("patients/<uuid:patient_id>/timeline/", contacts.patient_timeline, name="patient_timeline"),
     path("patients/<uuid:patient_id>/contacts/new/", contacts.contact_log, name="contact_log"),

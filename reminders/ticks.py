@@ -11,6 +11,7 @@ import uuid
 from django.utils import timezone
 
 from audit.alerts.detection import detect
+from cases.services.break_glass_reviews import escalate_overdue_reviews
 from core.models import Heartbeat
 from reminders.delivery import claim_due, is_anything_due, send_claimed
 from reminders.housekeeping import do_daily_work
@@ -27,6 +28,7 @@ def tick(*alive: str) -> int:
     ``alive`` names the processes this tick proves to work ("worker", "beat", "loop"). Their sign of life is written
     last: a tick that fails shows in /healthz.
     """
+    escalate_overdue_reviews()
     sent = send_due()
     compose_emails()
     send_emails(SECONDS_FOR_MAIL)

@@ -1,5 +1,6 @@
 """Patients, the periods in which a team supports them, and what happened in those periods."""
 
+from cases.models.break_glass import BreakGlass, BreakGlassAttempt, BreakGlassReview
 from cases.models.case import Case
 from cases.models.contact import (
     Contact,
@@ -17,6 +18,9 @@ from cases.models.patient import OtherName, Patient, RelatedPerson
 from cases.models.visit import Visit, VisitOutcome, VisitParticipant
 
 __all__ = [
+    "BreakGlass",
+    "BreakGlassAttempt",
+    "BreakGlassReview",
     "Case",
     "Contact",
     "ContactAddendum",

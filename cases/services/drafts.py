@@ -13,7 +13,7 @@ from accounts.roles import Act
 from accounts.selectors import may
 from audit.context import current_context
 from cases.models import Draft, Patient
-from cases.permissions import can
+from cases.permissions import can, is_under_break_glass_alone
 from cases.services.authorship import require
 from core.errors import DomainError, NotAllowed, NotVisible
 
@@ -38,11 +38,13 @@ def keep_draft(
     ``data`` maps each input's name to what was sent for it. Where it is not said otherwise, whatever somebody types
     who may write clinical-only text counts as clinical-only: nobody looks into an unfinished form to find out.
 
-    Raises: NotVisible when the user may not know the patient; NotAllowed, about nobody yet, for who registers nobody;
+    Raises: NotVisible when the user may not know the patient; NotAllowed under break-glass (S31) and, about nobody yet, for who registers nobody;
     DomainError when it cannot be stored.
     """
     if patient is not None:
         require(by, Act.OPEN_RECORD, patient)
+        if is_under_break_glass_alone(by, patient):
+            raise NotAllowed("Break-glass lets you read this record, and write nothing in it.")
         if is_clinical_only is None:
             is_clinical_only = can(by, Act.WRITE_CLINICAL, patient)
     elif not may(by, Act.REGISTER_PATIENT):

@@ -12,8 +12,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 
 from accounts.gate import signed_in_user
 from accounts.roles import Act
+from audit.context import current_context
 from cases.models import Patient
 from cases.permissions import can, visible_patients
+from cases.presenters.break_glass import present_banner
+from cases.selectors.break_glass import open_glass_of, with_open_glass
 
 P = ParamSpec("P")
 PatientView = Callable[Concatenate[HttpRequest, Patient, P], HttpResponse]
@@ -31,14 +34,23 @@ def patient_page(
         @wraps(view)
         def gate(request: HttpRequest, patient_id: uuid.UUID, **kwargs: Any) -> HttpResponse:
             user = signed_in_user(request)
-            patient = visible_patients(user).filter(pk=patient_id).first()
+            patient = with_open_glass(user, visible_patients(user).filter(pk=patient_id)).first()
             if patient is None:
                 raise Http404
             if act is not Act.OPEN_RECORD and not can(user, act, patient):
                 raise PermissionDenied
+            _tell_break_glass(request, patient)
             return view(request, patient, **kwargs)  # type: ignore[call-arg]
 
         gate.required_act = act  # type: ignore[attr-defined]
         return gate
 
     return wrap
+
+
+def _tell_break_glass(request: HttpRequest, patient: Patient) -> None:
+    """The layout shows the banner on whatever page this becomes, and the entry bears the reason."""
+    glass = open_glass_of(patient)
+    if glass is not None:
+        request.break_glass = present_banner(glass)  # type: ignore[attr-defined]
+        current_context().reason = f"Break-glass: {glass.reason}"

@@ -14,7 +14,7 @@ from django.urls import reverse
 from accounts.gate import role_page, signed_in_user
 from accounts.models import User
 from accounts.roles import Act
-from accounts.selectors import teams_in_which
+from accounts.selectors import may, teams_in_which
 from cases.forms.patients import DuplicateForm, FindForm, PatientEditForm, RegisterForm, patient_initial
 from cases.models import Patient
 from cases.nhs_numbers import without_spacing
@@ -40,7 +40,11 @@ PATIENT_EDIT = "patient-edit"
 @role_page(Act.REGISTER_PATIENT)
 def find(request: HttpRequest) -> HttpResponse:
     form = FindForm(request.POST if request.method == "POST" else None)
-    context: dict[str, Any] = {"form": form, "has_searched": False}
+    context: dict[str, Any] = {
+        "form": form,
+        "has_searched": False,
+        "may_break_glass": may(signed_in_user(request), Act.BREAK_GLASS),
+    }
     if request.method == "POST" and form.is_valid():
         found = find_patients(
             signed_in_user(request), form.cleaned_data["terms"], form.cleaned_data["date_of_birth"]

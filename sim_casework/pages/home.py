@@ -26,10 +26,12 @@ from accounts.selectors import current_memberships, may
 from audit.alerts.presenters import alert_lines
 from audit.alerts.selectors import alerts_before, has_waiting_alerts
 from audit.providers import find_officer
+from cases.presenters.break_glass import present_to_review
 from cases.presenters.contacts import present_reviews, present_to_sign
 from cases.presenters.drafts import present_drafts
 from cases.presenters.patients import name_with_reference
 from cases.presenters.visits import present_visits
+from cases.selectors.break_glass import break_glass_to_review
 from cases.selectors.contacts import contacts_to_sign, open_reviews
 from cases.selectors.drafts import old_drafts_of_team, unfinished_drafts
 from cases.selectors.visits import visits_today
@@ -70,6 +72,8 @@ def home(request: HttpRequest) -> HttpResponse:
     works_with_patients = may(user, Act.LOG_CONTACT)
     parts = [_visits(user)] if works_with_patients else []
     parts.append(_tasks(user))
+    if may(user, Act.REVIEW_BREAK_GLASS):
+        parts.append(_break_glass(user))
     if may(user, Act.CHANGE_CASE):
         parts += _for_leads(user)
     if works_with_patients:
@@ -105,6 +109,16 @@ def _tasks(user: User) -> Part:
         [present_task(task) for task in open_tasks(user)[:SHOWN]],
         "Nothing is due in the next two weeks.",
         [("All tasks", reverse("reminders:tasks"))],
+    )
+
+
+def _break_glass(user: User) -> Part:
+    return Part(
+        "break-glass",
+        "Break-glass to review",
+        present_to_review(break_glass_to_review(user)[:SHOWN]),
+        "No break-glass waits for a review.",
+        [("All break-glass to review", reverse("cases:break_glass_reviews"))],
     )
 
 

@@ -118,6 +118,8 @@ def patterns(resolver: URLResolver | None = None, namespace: str = "") -> Iterat
 # Not behind patient_page: why.
 OTHER_GATES = {
     "audit:patient_trail": "an IG officer opens the trail, not the record: audit.gate.officer_page",
+    "cases:break_glass_end": "its author, or a lead also after the case has closed for good; the service asks which",
+    "cases:break_glass_review": "leads review after the case has closed for good, IG officers open no record",
     "cases:duplicate": "a lead decides on a match by team, even after the case has closed for good",
 }
 # Without signing in: why.

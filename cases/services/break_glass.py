@@ -1,0 +1,165 @@
+"""Break-glass (S31): opening one record without a relationship, for a while, with a reason; and ending it before its time."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.roles import ACTS_OF_ROLE, Act
+from accounts.selectors import working_memberships, may
+from audit.context import current_context
+from audit.models import LogEntry
+from cases.models import BreakGlass, BreakGlassAttempt, Patient
+from cases.models.break_glass import LONGEST, SHORTEST_SENTENCE
+from cases.permissions import can, explain_access, open_break_glass
+from cases.selectors.break_glass import Statement, glass_to_end, patient_stated
+from cases.services.authorship import authorship
+from cases.services.break_glass_reviews import ask_for_review, review_due_at, tell_opened
+from core.errors import DomainError, NotAllowed, NotVisible
+
+# Statements that matched nobody, in this time, until no further one is looked at.
+WRONG_STATEMENTS = 5
+COUNTED_FOR = timedelta(hours=1)
+
+
+class Answer(Enum):
+    """What became of a request. The last two say nothing about whether anybody exists."""
+
+    OPENED = "opened"
+    IS_OPEN_ALREADY = "is open already"
+    NEEDS_NO_GLASS = "needs no break-glass"
+    NO_MATCH = "no match"
+    TOO_MANY = "too many"
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The answer, and the record it leads to where there is one."""
+
+    answer: Answer
+    patient_id: uuid.UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakGlassRequest:
+    """What the user states: whom they need, why, and for how many hours (at most four)."""
+
+    whom: Statement
+    reason: str
+    sentence: str
+    hours: int
+    submission_key: uuid.UUID
+
+
+def open_break_glass_for(*, by: User, request: BreakGlassRequest) -> Opening:
+    """Open the one record that the statement names exactly, to its author alone, for reading alone.
+
+    For clinical roles of any team. Leads and IG officers are told at once, and a review by somebody else falls due.
+    Whatever matches nobody, or more than one, gets the same answer and counts; after five in an hour the answer is
+    ``TOO_MANY`` before anything is looked up. A second send with the same key returns the first opening; what is open
+    already is not made longer. The trail keeps a keyed digest of the statement.
+
+    Raises: NotAllowed to other roles; DomainError for a missing reason, a sentence under 20 characters, a time over
+    four hours, or a form whose opening is over.
+    """
+    if not may(by, Act.BREAK_GLASS):
+        raise NotAllowed("Clinical roles may break the glass.")
+    _require_grounds(request)
+    _tell_trail(request)
+    with transaction.atomic():
+        # One request of a user after the other: attempts are counted, and two clicks open once.
+        User.objects.select_for_update(no_key=True).get(pk=by.pk)
+        if (sent := _sent_before(by, request.submission_key)) is not None:
+            return sent
+        if _wrong_statements(by) >= WRONG_STATEMENTS:
+            current_context().notes["refused"] = "too many statements without a match"
+            return Opening(Answer.TOO_MANY)
+        key = patient_stated(request.whom)
+        if key is None:
+            BreakGlassAttempt.objects.create(user=by)
+            current_context().notes["results"] = 0
+            return Opening(Answer.NO_MATCH)
+        if open_break_glass(by).filter(patient=key).exists():
+            return Opening(Answer.IS_OPEN_ALREADY, key)
+        if can(by, Act.OPEN_RECORD, key):
+            return Opening(Answer.NEEDS_NO_GLASS, key)
+        _open(by, key, request)
+    return Opening(Answer.OPENED, key)
+
+
+def end_break_glass(*, by: User, patient_id: uuid.UUID, key: uuid.UUID) -> BreakGlass:
+    """End an opening before its time, by its author or by a lead of the patient's team; the next request is refused.
+
+    Raises: NotVisible to anybody else, and for what has ended already.
+    """
+    with transaction.atomic():
+        glass = glass_to_end(by, patient_id, key)
+        if glass is None:
+            raise NotVisible("No such opening.")
+        # Afterwards nothing explains to the trail why its author had this row before them.
+        current_context().explain(explain_access(by, [patient_id]))
+        glass.ended_at = timezone.now()
+        glass.ended_by = by
+        glass.save()
+    return glass
+
+
+def _require_grounds(request: BreakGlassRequest) -> None:
+    if request.reason not in BreakGlass.Reason.values:
+        raise DomainError("Choose why it cannot wait.", field="reason")
+    if len(" ".join(request.sentence.split())) < SHORTEST_SENTENCE:
+        raise DomainError(
+            f"Say in a sentence of at least {SHORTEST_SENTENCE} characters why you need this record.",
+            field="sentence",
+        )
+    if not timedelta(0) < timedelta(hours=request.hours) <= LONGEST:
+        raise DomainError("Choose a time of at most four hours.", field="hours")
+
+
+def _tell_trail(request: BreakGlassRequest) -> None:
+    context = current_context()
+    context.action = LogEntry.Action.SEARCH
+    context.notes["terms"] = request.whom.digest()
+    # The code alone: the sentence may say more than every reader of the trail should know.
+    context.reason = f"Break-glass: {BreakGlass.Reason(request.reason).label}"
+
+
+def _sent_before(by: User, submission_key: uuid.UUID) -> Opening | None:
+    mine = BreakGlass.objects.filter(created_by=by, submission_key=submission_key)
+    if not mine.exists():
+        return None
+    still_open = open_break_glass(by).filter(submission_key=submission_key).first()
+    if still_open is None:
+        raise DomainError(
+            "This page has opened a record already, and its time is over. Open the page again and give your reason anew."
+        )
+    return Opening(Answer.OPENED, still_open.patient_id)
+
+
+def _wrong_statements(by: User) -> int:
+    return BreakGlassAttempt.objects.filter(user=by, at__gt=timezone.now() - COUNTED_FOR).count()
+
+
+def _open(by: User, key: uuid.UUID, request: BreakGlassRequest) -> None:
+    now = timezone.now()
+    role = next(m for m in working_memberships(by) if Act.BREAK_GLASS in ACTS_OF_ROLE[m.role])
+    glass = BreakGlass.objects.create(
+        patient_id=key,
+        reason=request.reason,
+        sentence=request.sentence.strip(),
+        opened_as=f"{role.role}, {role.team}, {role.organisation}",
+        opened_at=now,
+        ends_at=now + timedelta(hours=request.hours),
+        review_due_at=review_due_at(now),
+        submission_key=request.submission_key,
+        **authorship(by),
+    )
+    patient = Patient.objects.select_related("team").only("reference", "team").get(pk=key)
+    tell_opened(glass, patient)
+    ask_for_review(glass, patient)

@@ -1,0 +1,218 @@
+"""What follows from break-glass: who is told, who reviews, and what happens when nobody does."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, time
+
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.lines import line_of
+from accounts.models import User
+from accounts.roles import Act, Role
+from accounts.selectors import may
+from audit.context import access_context
+from cases.models import BreakGlass, BreakGlassReview, Patient
+from cases.selectors.break_glass import (
+    break_glass_of,
+    is_in_line,
+    leads_of,
+    officers_for,
+    officers_of_staff,
+)
+from cases.services.authorship import authorship
+from core.due import Due, announce, due_moment, settle
+from core.errors import DomainError, NotAllowed, NotVisible
+from core.formatting import counted, day, local_day
+from core.working_days import add_working_days
+
+OPENED, REVIEW_DUE, OVERDUE, REVIEWED = (
+    "break-glass-opened",
+    "break-glass-review",
+    "break-glass-review-overdue",
+    "break-glass-reviewed",
+)
+WORKING_DAYS_TO_REVIEW = 2
+END_OF_WORKING_DAY = time(17)
+
+
+def review_due_at(opened_at: datetime) -> datetime:
+    """Five o'clock (London) on the second working day after the day of the opening; England's bank holidays count as none."""
+    return due_moment(add_working_days(local_day(opened_at), WORKING_DAYS_TO_REVIEW), END_OF_WORKING_DAY)
+
+
+def tell_opened(glass: BreakGlass, patient: Patient) -> None:
+    """At once, by urgent reminder and e-mail: to the leads of the patient's team and the IG officers of both sides.
+
+    Nothing in it tells who the patient is. Officers of the author's own organisation, who may not know the patient,
+    are led to the trail of their worker.
+    """
+    hours = counted(round((glass.ends_at - glass.opened_at).total_seconds() / 3600), "hour")
+    who = f"{glass.created_by} ({glass.opened_as})"
+    of_patient = {
+        *leads_of(patient, Role.CLINICAL_LEAD),
+        *leads_of(patient, Role.DEPUTY_LEAD),
+        *officers_for(patient),
+    } - {glass.created_by}
+    _announce(
+        glass,
+        OPENED,
+        of_patient,
+        f"Break-glass: {who} opened a record of {patient.team} for {hours}. See why, and end it if it should not be.",
+        _review_href(glass),
+        is_urgent=True,
+    )
+    of_author = set(officers_of_staff(glass.created_by)) - of_patient
+    _announce(
+        glass,
+        OPENED,
+        of_author,
+        f"Break-glass: {who} opened a record of another team for {hours}. That team’s organisations review it.",
+        reverse("audit:worker_trail", args=[glass.created_by_id]),
+        is_urgent=True,
+    )
+
+
+def ask_for_review(glass: BreakGlass, patient: Patient) -> None:
+    """A task with whoever reviews first: the clinical leads, failing them the deputies, failing them the IG officers."""
+    for circle in (
+        leads_of(patient, Role.CLINICAL_LEAD),
+        leads_of(patient, Role.DEPUTY_LEAD),
+        officers_for(patient),
+    ):
+        reviewers = _may_review(circle, glass)
+        if reviewers:
+            _announce(
+                glass,
+                REVIEW_DUE,
+                reviewers,
+                f"Review the break-glass of {day(glass.opened_at)} by {glass.created_by}",
+                _review_href(glass),
+                at=glass.review_due_at,
+                is_task=True,
+            )
+            return
+
+
+def escalate_overdue_reviews() -> int:
+    """Tell the other leads, the deputies and the IG officers of reviews that are overdue, once each; how many.
+
+    Run by each tick. Whoever holds these roles by then is told; where nobody does, it is tried again.
+    """
+    with access_context(route="break_glass.escalate", is_system=True):
+        waiting = BreakGlass.objects.filter(
+            review__isnull=True, escalated_at__isnull=True, review_due_at__lte=timezone.now()
+        )
+        if not waiting.exists():
+            return 0
+        overdue = waiting.select_for_update(skip_locked=True, of=("self",)).select_related(
+            "patient__team", "created_by"
+        )
+        return sum(_escalate(glass) for glass in overdue.order_by("review_due_at")[:50])
+
+
+def review_break_glass(
+    *, by: User, patient_id: uuid.UUID, key: uuid.UUID, verdict: str, words: str
+) -> BreakGlassReview:
+    """Record what somebody else found: a verdict and words, once. Settles what it was due for and tells the author.
+
+    Raises: NotVisible to who is neither lead of the patient's team nor IG officer of its organisations; NotAllowed to
+    its author and to whom its author leads; DomainError while it is still open, without verdict or words, or when it
+    has been reviewed already.
+    """
+    glass = break_glass_of(by, patient_id, key)
+    if glass is None or not may(by, Act.REVIEW_BREAK_GLASS):
+        raise NotVisible("No such opening.")
+    if is_in_line(by, glass):
+        raise NotAllowed(
+            "This is your own opening, or that of somebody who leads you: somebody else reviews it."
+        )
+    if verdict not in BreakGlassReview.Verdict.values:
+        raise DomainError("Choose what you think of it.", field="verdict")
+    if not words.strip():
+        raise DomainError("Write what you found and what follows from it.", field="words")
+    with transaction.atomic():
+        # The lock puts two reviewers, and the end of the opening, one behind the other.
+        locked = BreakGlass.objects.select_for_update(of=("self",)).get(pk=glass.pk)
+        if locked.is_open:
+            raise DomainError("The record is still open. Review it when it is over, or end it now.")
+        if BreakGlassReview.objects.filter(break_glass=glass).exists():
+            raise DomainError("Somebody else has reviewed this meanwhile.")
+        review = BreakGlassReview.objects.create(
+            patient_id=patient_id, break_glass=glass, verdict=verdict, words=words.strip(), **authorship(by)
+        )
+        for kind in (OPENED, REVIEW_DUE, OVERDUE):
+            settle(kind=kind, subject=_subject(glass))
+        _announce(
+            glass,
+            REVIEWED,
+            {glass.created_by},
+            f"Your break-glass of {day(glass.opened_at)} was reviewed: {review.get_verdict_display().lower()}.",
+            "",
+        )
+    return review
+
+
+def _escalate(glass: BreakGlass) -> bool:
+    patient = glass.patient
+    everybody = {
+        *leads_of(patient, Role.CLINICAL_LEAD),
+        *leads_of(patient, Role.DEPUTY_LEAD),
+        *officers_for(patient),
+    }
+    reviewers = _may_review(sorted(everybody, key=lambda user: user.pk), glass)
+    if not reviewers:
+        return False
+    _announce(
+        glass,
+        OVERDUE,
+        reviewers,
+        f"Overdue: nobody has reviewed the break-glass of {day(glass.opened_at)} by {glass.created_by}",
+        _review_href(glass),
+        at=glass.review_due_at,
+        is_task=True,
+        is_urgent=True,
+    )
+    glass.escalated_at = timezone.now()
+    glass.save()
+    return True
+
+
+def _may_review(people: list[User], glass: BreakGlass) -> list[User]:
+    return [u for u in people if u.pk != glass.created_by_id and glass.created_by_id not in line_of(u)]
+
+
+def _announce(
+    glass: BreakGlass,
+    kind: str,
+    recipients: set[User] | list[User],
+    text: str,
+    link: str,
+    *,
+    at: datetime | None = None,
+    is_task: bool = False,
+    is_urgent: bool = False,
+) -> None:
+    # Without the patient: reminders name whom they are about, and officers could not receive them.
+    announce(
+        Due(
+            kind=kind,
+            subject=_subject(glass),
+            at=at or timezone.now(),
+            recipients=sorted(recipients, key=lambda user: user.pk),
+            text=text,
+            link=link,
+            is_task=is_task,
+            is_urgent=is_urgent,
+        )
+    )
+
+
+def _review_href(glass: BreakGlass) -> str:
+    return reverse("cases:break_glass_review", args=[glass.patient_id, glass.pk])
+
+
+def _subject(glass: BreakGlass) -> str:
+    return f"cases.breakglass:{glass.pk}"

@@ -1,0 +1,91 @@
+"""What the tests of break-glass share: the form as a browser sends it, and openings brought as far as a test needs them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import User
+from cases.models import BreakGlass, Patient
+from cases.selectors.break_glass import Statement
+from cases.services.break_glass import Answer, BreakGlassRequest, open_break_glass_for
+from cases.services.break_glass_reviews import review_break_glass
+from tests.contact_log import at_work, looking
+
+SENTENCE = "The crisis line has them on the phone and their team does not answer."
+
+
+def stated(patient: Patient, **changes: Any) -> dict[str, Any]:
+    """The form by the patient's reference; ``changes`` replace fields."""
+    return {
+        "known_by": "reference",
+        "reference": patient.reference,
+        "reason": "crisis",
+        "sentence": SENTENCE,
+        "hours": "1",
+        "submission_key": str(uuid.uuid4()),
+    } | changes
+
+
+def by_name(name: str, born: dt.date, **changes: Any) -> dict[str, Any]:
+    return {
+        "known_by": "name",
+        "full_name": name,
+        "name_born_day": str(born.day),
+        "name_born_month": str(born.month),
+        "name_born_year": str(born.year),
+        "reason": "crisis",
+        "sentence": SENTENCE,
+        "hours": "1",
+        "submission_key": str(uuid.uuid4()),
+    } | changes
+
+
+def by_number(number: str, born: dt.date, **changes: Any) -> dict[str, Any]:
+    return {
+        "known_by": "NHS number",
+        "nhs_number": number,
+        "number_born_day": str(born.day),
+        "number_born_month": str(born.month),
+        "number_born_year": str(born.year),
+        "reason": "crisis",
+        "sentence": SENTENCE,
+        "hours": "1",
+        "submission_key": str(uuid.uuid4()),
+    } | changes
+
+
+def ask(client: Client, fields: dict[str, Any]) -> HttpResponse:
+    return client.post(reverse("cases:break_glass"), fields)  # type: ignore[return-value]
+
+
+def opened(by: User, patient: Patient, **changes: Any) -> BreakGlass:
+    """An opening through the service."""
+    asked = {
+        "whom": Statement(reference=patient.reference),
+        "reason": "crisis",
+        "sentence": SENTENCE,
+        "hours": 1,
+        "submission_key": uuid.uuid4(),
+    } | changes
+    with at_work(by):
+        opening = open_break_glass_for(by=by, request=BreakGlassRequest(**asked))
+    assert opening.answer is Answer.OPENED, opening
+    with looking():
+        return BreakGlass.objects.get(created_by=by, submission_key=asked["submission_key"])
+
+
+def reviewed(by: User, glass: BreakGlass, verdict: str = "appropriate") -> None:
+    with at_work(by):
+        review_break_glass(
+            by=by,
+            patient_id=glass.patient_id,
+            key=glass.pk,
+            verdict=verdict,
+            words="Rang the crisis line; it was needed.",
+        )
