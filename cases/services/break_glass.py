@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.roles import ACTS_OF_ROLE, Act
-from accounts.selectors import working_memberships, may
+from accounts.selectors import may, working_memberships
 from audit.context import current_context
 from audit.models import LogEntry
 from cases.models import BreakGlass, BreakGlassAttempt, Patient

@@ -19,7 +19,7 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.core import mail
 from django.core.exceptions import BadRequest
 from django.db import DatabaseError
-from django.test import override_settings
+from django.test import Client, override_settings
 from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page
@@ -29,16 +29,18 @@ from accounts.services.invitations import invite_person
 from accounts.services.second_factors import request_second_factor_reset
 from audit.context import access_context
 from cases.models import Patient
+from cases.services.break_glass import end_break_glass
 from cases.services.contacts import strike_out_contact
 from cases.services.drafts import keep_draft
 from crisis_plans.services import announce_review
 from reminders import stuck_mail, ticks
 from reminders.models import EmailMessageOut
+from tests.break_glass import SENTENCE, opened
 from tests.browser.entering import end_session, enter, give_second_factor_earlier, reload_near_the_end
 from tests.contact_log import at_work, logged, looking, planned, signed
 from tests.people import PASSWORD, Cast, make_cast, make_patient
 from tests.plans import approved, drafted, submitted
-from tests.sessions import give_app
+from tests.sessions import give_app, sign_in
 
 LONG_GIVEN = "Wilhelmina-Anastasia-Bartholomea"
 LONG_FAMILY = "Featherstonehaugh-Cholmondeley-Marjoribanks-Llanfairpwllgwyngyll"
@@ -112,6 +114,7 @@ OPEN_CONTACT = key(patient_id="nora", contact_id="open contact")
 SIGNED_CONTACT = key(patient_id="nora", contact_id="signed contact")
 STRUCK_CONTACT = key(patient_id="nora", contact_id="struck contact")
 REVIEWED_CONTACT = key(patient_id="nora", contact_id="therapy contact")
+ENDED_GLASS = key(patient_id="nora", break_glass_id="ended glass")
 VISIT = key(patient_id="nora", visit_id="visit")
 CAL = key(user_id="cal")
 
@@ -252,6 +255,24 @@ def _find_nora(page: Page, world: World) -> None:
     press("Find", reason="Complaint 7", reference=world.cast.nora.reference)(page, world)
 
 
+def _name_nobody(page: Page, world: World) -> None:
+    page.get_by_label("By their reference").check()
+    page.get_by_label("The person is in crisis and in contact with me now").check()
+    press("Open the record", reference="SC-ZZZZZZ", sentence=SENTENCE)(page, world)
+
+
+def _name_many(page: Page, world: World) -> None:
+    for _ in range(6):
+        _name_nobody(page, world)
+
+
+def _review(page: Page, world: World) -> None:
+    page.get_by_label("Appropriate", exact=True).check()
+    press("Save the review", words=LONG_WORD)(page, world)
+    page.go_back()
+    page.reload()
+
+
 # Addresses that answer with something else than a page, each with what it answers.
 WITHOUT_A_PAGE = {
     "healthz": "facts for a monitor",
@@ -270,6 +291,7 @@ WITHOUT_A_PAGE = {
     "reminders:decide_email": "POST only; leads back to the stuck e-mails",
     "cases:draft_keep_new_patient": "facts for the autosave script",
     "cases:draft_keep": "facts for the autosave script",
+    "cases:break_glass_end": "POST only; leads back home or to the review",
 }
 
 _ENTRANCE = [
@@ -374,6 +396,33 @@ _RECORD = [
     State("cases:drafts", "amira"),
     State("cases:drafts", "cal", "empty"),
     State("cases:draft_discard", "amira", at=key(draft_id="draft")),
+]
+_BREAK_GLASS = [
+    State("cases:break_glass", "sol"),
+    wrong("cases:break_glass", "sol", "Open the record"),
+    State("cases:break_glass", "sol", "no match", do=_name_nobody, errors=True),
+    State("cases:break_glass", "sol", "too many statements", do=_name_many, status=429, errors=True),
+    State("patient_record", "sia", "under break-glass", at=NORA),
+    State("crisis_plans:plan", "sia", "under break-glass", at=NORA),
+    State("cases:contact", "sia", "under break-glass", at=OPEN_CONTACT),
+    State("cases:break_glass_reviews", "lena"),
+    State("cases:break_glass_reviews", "sia", "empty"),
+    State(
+        "cases:break_glass_review",
+        "lena",
+        "still open",
+        at=key(patient_id="nora", break_glass_id="open glass"),
+    ),
+    State("cases:break_glass_review", "ivy", at=ENDED_GLASS),
+    wrong("cases:break_glass_review", "ivy", "Save the review", at=ENDED_GLASS),
+    State(
+        "cases:break_glass_review",
+        "ivy",
+        "reviewed",
+        at=ENDED_GLASS,
+        do=_review,
+        lands="cases:break_glass_review",
+    ),
 ]
 _CONTACTS = [
     State("cases:patient_timeline", "amira", at=NORA),
@@ -509,6 +558,7 @@ SECTIONS = {
     "account": _ACCOUNT,
     "record": _RECORD,
     "contacts and visits": _CONTACTS,
+    "break-glass": _BREAK_GLASS,
     "plan": _PLAN,
     "reminders": _REMINDERS,
     "people": _PEOPLE,
@@ -527,6 +577,7 @@ def make_world() -> World:
         _add_patients(world)
         _write_plans(world)
     _log_contacts(world)
+    _break_glass(world)
     _fill_lists(world)
     _invite(world)
     return world
@@ -592,6 +643,17 @@ def _log_contacts(world: World) -> None:
         "visit": visit,
     }.items():
         world.keys[name] = thing.pk
+
+
+def _break_glass(world: World) -> None:
+    """Sia of South has Nora's record open; Sol had, looked at it and ended it."""
+    cast = world.cast
+    world.keys["open glass"] = opened(cast["sia"], cast.nora, hours=4, sentence=f"{SENTENCE} {LONG_WORD}").pk
+    ended = opened(cast["sol"], cast.nora)
+    sign_in(Client(), cast["sol"]).get(reverse("patient_record", args=[cast.nora.pk]))
+    with at_work(cast["sol"]):
+        end_break_glass(by=cast["sol"], patient_id=cast.nora.pk, key=ended.pk)
+    world.keys["ended glass"] = ended.pk
 
 
 def _fill_lists(world: World) -> None:

@@ -17,19 +17,21 @@ from allauth.mfa.webauthn.internal.auth import WebAuthn
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from accounts.models import Membership, ProfessionalRegistration
+from accounts.models import Membership, ProfessionalRegistration, User
+from accounts.roles import Role
 from accounts.services.second_factors import request_second_factor_reset
 from audit.alerts.models import Alert
 from audit.context import access_context
-from cases.models import Contact, Draft, Patient, Visit
+from cases.models import BreakGlass, Contact, Draft, Patient, Visit
 from core.due import Due, announce
 from reminders import ticks
 from reminders.models import EmailMessageOut, Notification, Reminder
 from tests import plans
 from tests.alerts import asked_alert, decided_alert, raised_alert
+from tests.break_glass import opened
 from tests.contact_log import logged, planned, signed
 from tests.patients import registered
-from tests.people import Cast, make_cast
+from tests.people import Cast, clear, make_cast, register
 from tests.sessions import give_app
 
 
@@ -44,6 +46,7 @@ class Everything:
     signed: Contact
     reviewed: Contact
     draft: Draft
+    break_glass: BreakGlass
     notification: Notification
     task: Reminder
     email: EmailMessageOut
@@ -73,6 +76,7 @@ class Everything:
             }.get(route, self.open).pk,
             "visit_id": self.visit.pk,
             "draft_id": self.draft.pk,
+            "break_glass_id": self.break_glass.pk,
             "registered_id": self.wren.pk,
             "number": 1 if route in _ABOUT_WREN or route == "crisis_plans:plan_version" else 2,
             "notification_id": self.notification.pk,
@@ -142,6 +146,7 @@ def make_everything() -> Everything:
             amira, cast.nora, participants=[amira, pete], purpose="therapeutic", is_planned=True
         ),
     }
+    glass = opened(_stand_in(cast), cast.nora)
     task = _task(cast)
     alerts = {
         "raised": raised_alert(cast, kind="same surname"),
@@ -155,6 +160,7 @@ def make_everything() -> Everything:
             passkey=passkey,
             visit=visit,
             draft=draft,
+            break_glass=glass,
             task=task,
             alerts=alerts,
             notification=Notification.objects.get(reminder=task),
@@ -171,6 +177,24 @@ def make_everything() -> Everything:
             ),
             **contacts,
         )
+
+
+def _stand_in(cast: Cast) -> User:
+    """A clinician of South whom nobody asks for pages, so that South's others stay without a part in Nora."""
+    with access_context(route="tests.everything", is_system=True):
+        gwen = User.objects.create_user(
+            "gwen",
+            email="gwen@example.org",
+            first_name="Gwen",
+            last_name="Grove",
+            organisation=cast.south.trust,
+        )
+        clear(gwen)
+        register(gwen, "99A0099E")
+        Membership.objects.create(
+            user=gwen, role=Role.CLINICAL_MENTOR, team=cast.south, organisation=cast.south.trust
+        )
+    return gwen
 
 
 def _task(cast: Cast) -> Reminder:

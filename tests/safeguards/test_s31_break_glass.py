@@ -87,7 +87,11 @@ def test_s31_a_clinician_of_another_team_opens_the_record_at_once(cast: Cast, na
 def test_s31_police_administrators_officers_and_responders_may_not(cast: Cast, name: str) -> None:
     assert ask(sign_in(Client(), cast[name]), stated(cast.sam)).status_code == 403
     request = BreakGlassRequest(
-        whom=None, reason="crisis", sentence=SENTENCE, hours=1, submission_key=uuid.uuid4()  # type: ignore[arg-type]
+        whom=None,
+        reason="crisis",
+        sentence=SENTENCE,
+        hours=1,
+        submission_key=uuid.uuid4(),  # type: ignore[arg-type]
     )
     with pytest.raises(NotAllowed), at_work(cast[name]):
         open_break_glass_for(by=cast[name], request=request)
@@ -98,9 +102,7 @@ def test_s31_a_role_that_ends_takes_the_break_glass_with_it(cast: Cast, sol: Cli
     opened(cast["sol"], cast.nora)
     assert sol.get(record_of(cast.nora)).status_code == 200
     with looking():
-        Membership.objects.filter(user=cast["sol"]).update(
-            ended_at=timezone.now(), ended_by=cast["stan"]
-        )
+        Membership.objects.filter(user=cast["sol"]).update(ended_at=timezone.now(), ended_by=cast["stan"])
     assert sol.get(record_of(cast.nora)).status_code == 404
 
 
@@ -137,7 +139,9 @@ def test_s31_what_is_missing_is_said_and_what_was_typed_is_kept(
 @pytest.mark.parametrize(
     "changes", [{"reason": "curiosity"}, {"sentence": "x" * 19}, {"hours": 5}, {"hours": 0}, {"hours": -1}]
 )
-def test_s31_the_service_itself_asks_for_reason_sentence_and_time(cast: Cast, changes: dict[str, Any]) -> None:
+def test_s31_the_service_itself_asks_for_reason_sentence_and_time(
+    cast: Cast, changes: dict[str, Any]
+) -> None:
     with pytest.raises(DomainError):
         opened(cast["sol"], cast.nora, **changes)
     assert glasses() == []
@@ -153,7 +157,9 @@ def test_s31_the_service_itself_asks_for_reason_sentence_and_time(cast: Cast, ch
         ({"opened_at": dt.timedelta(minutes=1)}, "break_glass_one_at_a_time"),
     ],
 )
-def test_s31_the_database_holds_time_and_sentence(cast: Cast, change: dict[str, Any], constraint: str) -> None:
+def test_s31_the_database_holds_time_and_sentence(
+    cast: Cast, change: dict[str, Any], constraint: str
+) -> None:
     glass = opened(cast["sol"], cast.nora)
     glass.pk, glass.submission_key = uuid.uuid4(), uuid.uuid4()
     if constraint != "break_glass_one_at_a_time":
@@ -192,7 +198,10 @@ def test_s31_it_is_never_made_longer(cast: Cast, sol: Client) -> None:
     answer = sol.post(reverse("cases:break_glass"), stated(cast.nora, hours="4"), follow=True)
     assert "Its time was not made longer" in answer.content.decode()
     assert [g.ends_at for g in glasses()] == [glass.ends_at]
-    for change in ({"ends_at": glass.ends_at + dt.timedelta(minutes=1)}, {"sentence": "Something else altogether"}):
+    for change in (
+        {"ends_at": glass.ends_at + dt.timedelta(minutes=1)},
+        {"sentence": "Something else altogether"},
+    ):
         for field, value in change.items():
             setattr(glass, field, value)
         with pytest.raises(IntegrityError, match="otherwise stays as it is"), transaction.atomic(), looking():
@@ -422,7 +431,9 @@ def test_s31_after_five_wrong_statements_nothing_is_looked_up_for_an_hour(cast: 
         assert ask(sign_in(Client(), cast["sol"]), stated(cast.nora)).status_code == 302
 
 
-def test_s31_attempts_that_were_not_looked_up_are_on_the_trail_and_do_not_count(cast: Cast, sol: Client) -> None:
+def test_s31_attempts_that_were_not_looked_up_are_on_the_trail_and_do_not_count(
+    cast: Cast, sol: Client
+) -> None:
     for number in range(7):
         ask(sol, by_name(f"Name{number} Nobody", BORN))
     entries = trail_entries(route="cases:break_glass", action=4)
@@ -440,7 +451,9 @@ def test_s31_whom_the_user_may_read_anyway_is_opened_without_it(cast: Cast) -> N
 # Recorded and told.
 
 
-def test_s31_opening_and_reading_stand_on_the_trail_with_relationship_and_reason(cast: Cast, sol: Client) -> None:
+def test_s31_opening_and_reading_stand_on_the_trail_with_relationship_and_reason(
+    cast: Cast, sol: Client
+) -> None:
     ask(sol, stated(cast.nora))
     sol.get(record_of(cast.nora))
     opening, change = trail_entries(route="cases:break_glass")
@@ -557,7 +570,9 @@ def test_s31_an_officer_who_reviews_opens_no_record(cast: Cast) -> None:
     assert (entry.relationship, entry.outcome) == ("IG review", "ok")
 
 
-@pytest.mark.parametrize(("name", "status"), [("amira", 403), ("sia", 404), ("iris", 404), ("tess", 403), ("sol", 403)])
+@pytest.mark.parametrize(
+    ("name", "status"), [("amira", 403), ("sia", 404), ("iris", 404), ("tess", 403), ("sol", 403)]
+)
 def test_s31_the_review_is_for_leads_of_the_patients_team_and_its_officers(
     cast: Cast, name: str, status: int
 ) -> None:
@@ -594,7 +609,11 @@ def test_s31_the_database_refuses_a_review_of_ones_own(cast: Cast) -> None:
     glass = opened(cast["sol"], cast.nora)
     with pytest.raises(IntegrityError, match="Nobody reviews their own"), transaction.atomic(), looking():
         BreakGlassReview.objects.create(
-            patient=cast.nora, break_glass=glass, verdict="appropriate", words="Mine.", **authorship(cast["sol"])
+            patient=cast.nora,
+            break_glass=glass,
+            verdict="appropriate",
+            words="Mine.",
+            **authorship(cast["sol"]),
         )
 
 
@@ -615,7 +634,9 @@ def test_s31_a_lead_reviews_a_deputy_after_the_case_has_closed_for_good(cast: Ca
         client = sign_in(Client(), cast["lena"])
         assert client.get(review_of(glass)).status_code == 200
         assert "Break-glass by" in client.get("/").content.decode()
-        assert client.post(review_of(glass), {"verdict": "appropriate", "words": "Needed."}).status_code == 302
+        assert (
+            client.post(review_of(glass), {"verdict": "appropriate", "words": "Needed."}).status_code == 302
+        )
         entry = trail_entries(route="cases:break_glass_review")[-1]
         assert entry.relationship == "break-glass review"
 
@@ -697,7 +718,9 @@ def test_s31_a_reviewed_one_does_not_escalate_and_a_late_review_settles_it(cast:
         assert escalate_overdue_reviews() == 1
         reviewed(cast["ivy"], late)
     with looking():
-        assert not Reminder.objects.filter(kind="break-glass-review-overdue", settled_at__isnull=True).exists()
+        assert not Reminder.objects.filter(
+            kind="break-glass-review-overdue", settled_at__isnull=True
+        ).exists()
 
 
 def test_s31_with_nobody_left_to_tell_the_next_tick_tries_again(cast: Cast) -> None:
