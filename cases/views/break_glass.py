@@ -25,6 +25,7 @@ from cases.selectors.break_glass import (
 )
 from cases.services.break_glass import Answer, end_break_glass, open_break_glass_for
 from cases.services.break_glass_reviews import review_break_glass
+from core.step_up import needs_step_up
 from core.submission import try_service
 
 # The same for nobody, for several, and for somebody whose details differ.
@@ -38,6 +39,7 @@ TOO_MANY = (
 )
 
 
+@needs_step_up
 @role_page(Act.BREAK_GLASS)
 def break_glass(request: HttpRequest) -> HttpResponse:
     user = signed_in_user(request)

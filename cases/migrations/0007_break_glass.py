@@ -14,6 +14,8 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
+from audit.watching import watch_rows
+
 HOLD = """
 CREATE FUNCTION cases_hold_break_glass() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -60,7 +62,8 @@ DROP FUNCTION cases_hold_break_glass();
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0003_organisation_added_by"),
-        ("cases", "0005_sent_once"),
+        ("audit", "0003_row_changes"),
+        ("cases", "0006_watched_rows"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -319,4 +322,7 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.RunSQL(HOLD, LET_GO),
+        watch_rows("cases_breakglass", patient="patient_id"),
+        watch_rows("cases_breakglassreview", patient="patient_id"),
+        watch_rows("cases_breakglassattempt"),
     ]
