@@ -61,14 +61,14 @@ def invented_nhs_number(index: int) -> str:
     return invented_nhs_number(index + 500_000)  # a remainder of ten has no check digit
 
 
-def tell_north(pairs: list[Pair]) -> None:
-    """Northmoor's stories: more people than one page of the caseload holds."""
+def tell_north(pairs: list[Pair]) -> tuple[Patient, Patient]:
+    """Northmoor's stories: more people than one page of the caseload holds. Returns Nora and Omar."""
     amira = pairs[0]
-    _tell_nora(amira)
-    _tell_omar(amira)
+    nora, omar = _tell_nora(amira), _tell_omar(amira)
     _tell_wren(pairs[1])
     for index, (given, family) in enumerate(_OTHERS):
         _tell_other(pairs[index % len(pairs)], index, given, family)
+    return nora, omar
 
 
 def tell_south(pairs: list[Pair]) -> None:
@@ -77,7 +77,7 @@ def tell_south(pairs: list[Pair]) -> None:
         _tell_other(pairs[index % len(pairs)], 100 + index, given, family)
 
 
-def _tell_nora(pair: Pair) -> None:
+def _tell_nora(pair: Pair) -> Patient:
     with told_by(pair.clinical):
         nora = _register(
             pair,
@@ -147,9 +147,10 @@ def _tell_nora(pair: Pair) -> None:
         )
     version = _write_plan(pair.clinical, nora, _NORAS_PLAN, review_in_days=0)
     _approve(pair.lead, version)
+    return nora
 
 
-def _tell_omar(pair: Pair) -> None:
+def _tell_omar(pair: Pair) -> Patient:
     with told_by(pair.clinical):
         omar = _register(
             pair,
@@ -173,6 +174,7 @@ def _tell_omar(pair: Pair) -> None:
         )
     # Waits for the lead's decision.
     _write_plan(pair.clinical, omar, _OMARS_PLAN, review_in_days=120)
+    return omar
 
 
 def _tell_wren(pair: Pair) -> None:

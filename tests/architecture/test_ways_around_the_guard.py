@@ -54,6 +54,10 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("audit.alerts.selectors", "recorded_query"): "how many alerts of a kind were decided, and how",
     ("cases.closeness", "recorded_query"): "staff compared with those they opened; only a match is named",
     ("cases.selectors.contacts", "recorded_query"): "dates of last contacts of patients already listed",
+    (
+        "cases.selectors.break_glass",
+        "recorded_query",
+    ): "whom a statement names: one key or none, nothing else",
     ("cases.selectors.drafts", "recorded_query"): "how many old drafts each colleague has, not their text",
     (
         "cases.services.patients",

@@ -18,7 +18,9 @@ from accounts.models import Membership, Organisation, Team, User
 from accounts.roles import Act, Role
 from accounts.selectors import main_standing
 from audit.context import access_context
+from cases.models import BreakGlass
 from cases.permissions import visible_patients
+from cases.selectors.break_glass import break_glass_to_review, opened_under
 from crisis_plans.selectors import current_plan, plans_awaiting_approval
 from reminders.models import Reminder
 from sim_casework.stories.patients import told_by
@@ -104,3 +106,17 @@ def test_a_second_start_tells_nothing_twice() -> None:
     lead = User.objects.get(username="sia.sand")
     with told_by(lead):
         assert len(list(visible_patients(lead, Act.OPEN_RECORD))) == 5
+
+
+@pytest.mark.usefixtures("told")
+def test_one_break_glass_was_reviewed_and_one_waits() -> None:
+    lead = User.objects.get(username="lena.lund")
+    with told_by(lead):
+        waiting = break_glass_to_review(lead)
+        assert [str(glass.created_by) for glass in waiting] == ["Sara Sedge"]
+        assert [line.entry.route for line in opened_under(waiting[0])][-3:] == [
+            "patient_record",
+            "crisis_plans:plan",
+            "demo.story",
+        ]
+        assert BreakGlass.objects.filter(review__verdict="appropriate").exists()

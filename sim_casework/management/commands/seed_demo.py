@@ -15,6 +15,7 @@ from audit.context import access_context
 from cases.permissions import visible_patients
 from crisis_plans.selectors import current_plan
 from crisis_plans.services.reviews import announce_review
+from sim_casework.stories.break_glass import tell_break_glass
 from sim_casework.stories.patients import REVIEW_STORY, Pair, tell_north, tell_south, told_by
 from sim_casework.stories.people import tell_people
 
@@ -37,7 +38,7 @@ class Command(BaseCommand):
         with access_context(route="seed_demo", is_system=True, reason="demo"):
             people = tell_people()
         north, south = Team.objects.order_by("name")
-        tell_north(
+        nora, omar = tell_north(
             [
                 Pair(north, people["amira.adeyemi"], people["pete.parr"], people["lena.lund"]),
                 Pair(north, people["callum.carrow"], people["pru.pell"], people["lena.lund"]),
@@ -49,6 +50,7 @@ class Command(BaseCommand):
                 Pair(south, people["sara.sedge"], people["shan.spry"], people["sia.sand"]),
             ]
         )
+        tell_break_glass([people["sol.sorrel"], people["sara.sedge"]], people["lena.lund"], [nora, omar])
         self.stdout.write(f"Told the stories of {len(people)} invented people and the patients of two teams.")
 
     def _let_a_review_fall_due(self) -> None:
