@@ -29,6 +29,25 @@ def is_in_line(user: User, worker: User, since: date) -> bool:
     return _leads(user, worker, since) or _leads(worker, user, since)
 
 
+def leaders_of(user: User, since: date) -> set[int]:
+    """The keys of those who have led the user on any day since then, by the same definition; one statement."""
+    leading = Membership.objects.filter(
+        _role_above(), _held_since(since), team__memberships__in=_since(since, user)
+    )
+    return {membership.user_id for membership in leading} - {user.pk}
+
+
+def led_by(user: User, since: date) -> set[int]:
+    """The keys of those whom the user has led on any day since then; one statement."""
+    led = Membership.objects.filter(
+        Q(role__in=_LED, team__memberships__role__in=_LEADS)
+        | Q(role=Role.DEPUTY_LEAD, team__memberships__role=Role.CLINICAL_LEAD),
+        _held_since(since),
+        team__memberships__in=_since(since, user),
+    )
+    return {membership.user_id for membership in led} - {user.pk}
+
+
 def _leads(lead: User, led: User, since: date) -> bool:
     return _since(since, lead).filter(_role_above(), team__memberships__in=_since(since, led)).exists()
 
@@ -42,9 +61,12 @@ def _role_above() -> Q:
 
 def _since(since: date, user: User) -> QuerySet[Membership]:
     """The memberships that have begun and held on some day since then, in whichever way they ended."""
-    return Membership.objects.filter(
-        Q(ends_on__isnull=True) | Q(ends_on__gte=since),
-        Q(ended_at__isnull=True) | Q(ended_at__date__gte=since),
-        user=user,
-        starts_on__lte=timezone.localdate(),
+    return Membership.objects.filter(_held_since(since), user=user)
+
+
+def _held_since(since: date) -> Q:
+    return (
+        (Q(ends_on__isnull=True) | Q(ends_on__gte=since))
+        & (Q(ended_at__isnull=True) | Q(ended_at__date__gte=since))
+        & Q(starts_on__lte=timezone.localdate())
     )

@@ -43,6 +43,19 @@ BEGIN
     ) THEN
         RAISE EXCEPTION 'Nobody reviews their own opening by break-glass.' USING ERRCODE = 'check_violation';
     END IF;
+    -- The same as cases.selectors.break_glass.is_in_line: upward only, since the day of the opening.
+    IF EXISTS (
+        SELECT FROM cases_breakglass g
+        JOIN accounts_membership lead ON lead.user_id = g.created_by_id
+        JOIN accounts_membership led ON led.team_id = lead.team_id AND led.user_id = NEW.created_by_id
+        WHERE g.id = NEW.break_glass_id
+          AND (lead.role IN ('clinical lead', 'deputy clinical lead') AND led.role IN ('clinical mentor', 'police mentor')
+               OR lead.role = 'clinical lead' AND led.role = 'deputy clinical lead')
+          AND accounts_held_since(lead, (g.opened_at AT TIME ZONE 'Europe/London')::date)
+          AND accounts_held_since(led, (g.opened_at AT TIME ZONE 'Europe/London')::date)
+    ) THEN
+        RAISE EXCEPTION 'Nobody reviews somebody who leads them.' USING ERRCODE = 'check_violation';
+    END IF;
     RETURN NEW;
 END $$;
 CREATE TRIGGER reviewed_by_somebody_else BEFORE INSERT ON cases_breakglassreview
@@ -61,7 +74,7 @@ DROP FUNCTION cases_hold_break_glass();
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0003_organisation_added_by"),
+        ("accounts", "0007_alerts_outside_the_line"),
         ("audit", "0003_row_changes"),
         ("cases", "0006_watched_rows"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

@@ -11,7 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Concat, Lower
 from django.utils import timezone
 
-from accounts.lines import line_of
+from accounts.line import leaders_of
 from accounts.models import Membership, User
 from accounts.roles import Act, Role
 from accounts.selectors import may, teams_in_which
@@ -21,10 +21,14 @@ from audit.writing import keyed_digest
 from cases.models import BreakGlass, BreakGlassReview, OtherName, Patient
 from cases.permissions import BREAK_GLASS, open_break_glass, patients_under_review
 from core.access_guard import recorded_query
+from core.formatting import local_day
 from core.models import GuardedQuerySet
 
 # Whoever reviews is not asked for more than what the review itself shows.
 REVIEWING = "break-glass review"
+MOST_TO_REVIEW = 50
+# For the list; the page of one counts from the day it was opened, as the database does.
+LATELY = timedelta(days=28)
 CLOCKS_APART = timedelta(minutes=2)
 _KINDS = ("cases.BreakGlass", "cases.BreakGlassReview", "cases.Patient", "audit.EntrySubject")
 
@@ -121,12 +125,13 @@ def break_glass_of(user: User, patient_id: uuid.UUID, key: uuid.UUID) -> BreakGl
 def break_glass_to_review(user: User) -> list[BreakGlass]:
     """Openings that the user may review and nobody has reviewed, the earliest due first.
 
-    None of the user's own, and none by somebody who leads the user (``accounts.lines``).
+    None of the user's own, and none by somebody who leads or has lately led the user (``accounts.line``).
     """
     if not may(user, Act.REVIEW_BREAK_GLASS):
         return []
-    others = _in_my_charge(user).filter(review__isnull=True).exclude(created_by__in={user.pk, *line_of(user)})
-    waiting = list(others.order_by("review_due_at", "pk")[:50])
+    others = _in_my_charge(user).filter(review__isnull=True)
+    barred = {user.pk, *leaders_of(user, timezone.localdate() - LATELY)}
+    waiting = list(others.exclude(created_by__in=barred).order_by("review_due_at", "pk")[:MOST_TO_REVIEW])
     _tell_trail(waiting)
     return waiting
 
@@ -169,8 +174,13 @@ def leads_team_of(user: User, glass: BreakGlass) -> bool:
 
 
 def is_in_line(user: User, glass: BreakGlass) -> bool:
-    """Whether the opening is the user's own, or by somebody who leads the user: then somebody else reviews it."""
-    return glass.created_by_id == user.pk or glass.created_by_id in line_of(user)
+    """Whether the opening is the user's own, or by somebody who has led the user since: then somebody else reviews it.
+
+    The line is read upward only: a lead may review their own mentor, a mentor never their lead.
+    """
+    return glass.created_by_id == user.pk or glass.created_by_id in leaders_of(
+        user, local_day(glass.opened_at)
+    )
 
 
 def leads_of(patient: Patient, role: Role) -> list[User]:

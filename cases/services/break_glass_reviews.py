@@ -9,7 +9,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.lines import line_of
+from accounts.line import led_by
 from accounts.models import User
 from accounts.roles import Act, Role
 from accounts.selectors import may
@@ -181,7 +181,8 @@ def _escalate(glass: BreakGlass) -> bool:
 
 
 def _may_review(people: list[User], glass: BreakGlass) -> list[User]:
-    return [u for u in people if u.pk != glass.created_by_id and glass.created_by_id not in line_of(u)]
+    barred = {glass.created_by_id, *led_by(glass.created_by, local_day(glass.opened_at))}
+    return [user for user in people if user.pk not in barred]
 
 
 def _announce(

@@ -10,15 +10,17 @@ from typing import Any
 import pytest
 import time_machine
 from django.core import mail
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Membership
 from accounts.roles import Act, Role
-from cases.models import BreakGlass, BreakGlassAttempt, Case, Patient
+from cases.models import BreakGlass, BreakGlassAttempt, BreakGlassReview, Case, Patient
 from cases.permissions import can, visible_patients
+from cases.services.authorship import authorship
 from cases.services.break_glass import BreakGlassRequest, end_break_glass, open_break_glass_for
 from cases.services.break_glass_reviews import escalate_overdue_reviews, review_break_glass
 from cases.services.contacts import strike_out_contact
@@ -390,9 +392,6 @@ def test_s31_parts_and_patterns_of_a_name_match_nobody(cast: Cast, sol: Client, 
 
 
 def test_s31_the_same_statements_run_whether_or_not_somebody_is_there(cast: Cast) -> None:
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
     counts = set()
     for form in hidden_states(cast).values():
         client = sign_in(Client(), cast["sol"])
@@ -603,9 +602,6 @@ def test_s31_nobody_reviews_their_own(cast: Cast) -> None:
 
 
 def test_s31_the_database_refuses_a_review_of_ones_own(cast: Cast) -> None:
-    from cases.models import BreakGlassReview
-    from cases.services.authorship import authorship
-
     glass = opened(cast["sol"], cast.nora)
     with pytest.raises(IntegrityError, match="Nobody reviews their own"), transaction.atomic(), looking():
         BreakGlassReview.objects.create(
@@ -655,6 +651,14 @@ def test_s31_somebody_whom_the_author_leads_in_another_team_does_not_review(cast
     with time_machine.travel(over(glass)):
         with pytest.raises(NotAllowed):
             reviewed(cast["dev"], glass)
+        with pytest.raises(IntegrityError, match="somebody who leads them"), transaction.atomic(), looking():
+            BreakGlassReview.objects.create(
+                patient=cast.nora,
+                break_glass=glass,
+                verdict="appropriate",
+                words="Fine.",
+                **authorship(cast["dev"]),
+            )
         reviewed(cast["lena"], glass)
 
 
