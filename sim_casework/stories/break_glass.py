@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 
 from accounts.models import User
 from audit.context import access_context
@@ -50,14 +51,16 @@ def _open_and_end(author: User, patient: Patient, reason: str, sentence: str) ->
             submission_key=key,
         )
         open_break_glass_for(by=author, request=request)
-    # As the pages themselves would be recorded, so that the review has something to show.
-    with access_context(route="patient_record", actor=author, purpose="direct care") as context:
-        context.open(patient.pk)
-        timeline(author, patient)
-    with access_context(route="crisis_plans:plan", actor=author, purpose="direct care") as context:
-        context.open(patient.pk)
-        current_plan(author, patient)
+    _read(author, patient, "patient_record", lambda: timeline(author, patient))
+    _read(author, patient, "crisis_plans:plan", lambda: current_plan(author, patient))
     with told_by(author):
         glass = BreakGlass.objects.get(created_by=author, submission_key=key)
         end_break_glass(by=author, patient_id=patient.pk, key=glass.pk)
     return glass.pk
+
+
+def _read(author: User, patient: Patient, page: str, read: Callable[[], object]) -> None:
+    """On the trail as the page itself would be, so that the review has something to show."""
+    with access_context(route=page, actor=author, purpose="direct care", reason="demo story") as context:
+        context.open(patient.pk)
+        read()
