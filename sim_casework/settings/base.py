@@ -120,7 +120,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Sign-in throttles live in PostgreSQL, so that a stopped Redis neither locks people out nor lets guessing in.
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "BACKEND": "core.table_cache.TableCache",
         "LOCATION": "core_cache",
     }
 }

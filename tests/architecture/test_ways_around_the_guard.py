@@ -32,6 +32,8 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("audit.writing", "cursor"): "inserts the entries, and names the request to the database",
     ("audit.reconciliation", "cursor"): "asks the database to compare; reads no row",
     ("audit.reconciliation", "execute"): "asks the database to compare; reads no row",
+    ("core.table_cache", "cursor"): "the counts of wrong sign-ins; a table of its own, without patients",
+    ("core.table_cache", "execute"): "the counts of wrong sign-ins; a table of its own, without patients",
     ("reminders.delivery", "cursor"): "claims due reminders with SKIP LOCKED, inside a recorded query",
     ("reminders.housekeeping", "cursor"): "adds the trail's partitions; names no guarded table",
     ("core.models", "_iterable_class"): "makes each loaded row tell the recorder",
