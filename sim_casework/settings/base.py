@@ -166,6 +166,10 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = f"{SERVICE_NAME}: "
 ACCOUNT_LOGOUT_REDIRECT_URL = "signed_out"
 # Five wrong passwords or codes shut an account for a quarter of an hour; one address may be a whole hospital's.
 ACCOUNT_RATE_LIMITS = {"login_failed": "100/m/ip,5/900s/key", "login": "200/m/ip"}
+MFA_FORMS = {
+    "authenticate": "accounts.entrance_forms.CodeForm",
+    "reauthenticate": "accounts.entrance_forms.CodeAgainForm",
+}
 MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

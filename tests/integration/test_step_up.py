@@ -259,16 +259,22 @@ def test_wrong_codes_at_sign_in_count_here_too(cast: Cast, ivy: Client) -> None:
     assert LOCKED in confirm(ivy).content.decode()
 
 
-def test_code_that_opened_the_session_does_not_confirm_as_well(cast: Cast) -> None:
+@pytest.mark.parametrize("seconds", [0, 31, 59])
+def test_code_that_opened_a_session_confirms_nothing_while_it_would_still_be_accepted(
+    cast: Cast, seconds: int
+) -> None:
     give_app(cast["ivy"])
-    code = code_now()
-    Client().post("/account/login/", {"login": "ivy", "password": PASSWORD})
-    signing_in = Client()
-    signing_in.post("/account/login/", {"login": "ivy", "password": PASSWORD})
-    signing_in.post("/account/2fa/authenticate/", {"code": code})
-    later = sign_in(Client(), cast["ivy"], minutes_ago=10)
-    confirm(later, code=code)
-    assert later.get(EXPORT).status_code == 302
+    # The app's period begins at noon; its code is taken from one period before to one after.
+    with time_machine.travel(dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC), tick=False) as clock:
+        code = code_now()
+        signing_in = Client()
+        signing_in.post("/account/login/", {"login": "ivy", "password": PASSWORD})
+        assert signing_in.post("/account/2fa/authenticate/", {"code": code}).status_code == 302
+        clock.shift(seconds)
+        later = sign_in(Client(), cast["ivy"], minutes_ago=10)
+        confirm(later, code=f" {code[:3]} {code[3:]}")
+        assert later.get(EXPORT).status_code == 302
+        assert [entry.outcome for entry in confirmations()] == [LogEntry.Outcome.DENIED]
 
 
 # The trail.
