@@ -11,7 +11,8 @@ from accounts.roles import Act
 from core.step_up import asks_for_step_up
 from tests.permissions.test_matrix import ROWS
 
-# Each of these gives a file with many people's data out of the house, opens what somebody has no part in, or changes what somebody may do.
+# Each of these gives a file with many people's data out of the house, opens a record that somebody has no part in,
+# ends the questions about an access, or changes what somebody may do.
 MARKED = {
     "audit:export",
     "audit:alert_close",
@@ -30,6 +31,7 @@ MARKED = {
 # An administrator's forms that ask nothing more: why.
 ADMINISTRATORS_FORMS_WITHOUT = {
     "accounts:person_find": "only leads to the form that gives a role, which asks",
+    "accounts:person_sign_out": "a stolen phone cannot wait for a code; it only takes away, and they sign in again",
     "reminders:decide_email": "says what became of an e-mail; changes nobody's rights",
     "accounts:team_add": "a new team has nobody in it and reaches nobody's record",
     "accounts:organisation_add": "a new organisation has nobody in it and reaches nobody's record",
