@@ -17,6 +17,8 @@ os.environ |= {
     "DATABASE_NAME": DATABASE,
     "DATABASE_HOST": os.environ["BENCH_SOCKETS"],
     "DATABASE_PASSWORD": "trusted-by-the-socket-folder",
+    # Counted as ever, and never reached: a benchmark asks faster than people do.
+    "REQUESTS_PER_MINUTE": "1000000000",
     # Nothing listens there: no hot page waits for the broker.
     "BROKER_URL": "redis://localhost:1/0",
     "EMAIL_HOST": "localhost",

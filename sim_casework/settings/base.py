@@ -55,6 +55,7 @@ MIDDLEWARE = [
     # Everything below runs inside the transaction whose commit needs the trail entry.
     "audit.middleware.TrailMiddleware",
     "core.middleware.KnownMethodsMiddleware",
+    "accounts.pace.PaceMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -186,6 +187,8 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_IDLE_LIMIT = timedelta(minutes=int(os.environ.get("SESSION_IDLE_MINUTES", "15")))
 SESSION_ABSOLUTE_LIMIT = timedelta(hours=float(os.environ.get("SESSION_ABSOLUTE_HOURS", "13")))
 SESSION_WARNING_SECONDS = 120
+# How often one account may ask in a minute, counted by each web process; 0 is without limit (demo and tests).
+REQUESTS_PER_MINUTE = 0
 # Never in a cookie, Django's first choice: messages name people, and a cookie outlives the sign-out.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 CSRF_COOKIE_HTTPONLY = True

@@ -4,12 +4,13 @@ import os
 from typing import Any
 
 from sim_casework.settings.base import *  # noqa: F403
-from sim_casework.settings.required import read_required
+from sim_casework.settings.required import read_required, with_secrets_from_files
 
-_required = read_required(os.environ)
+_environment = with_secrets_from_files(os.environ)
+_required = read_required(_environment)
 
 SECRET_KEY = _required["SECRET_KEY"]
-SECRET_KEY_FALLBACKS = [k for k in os.environ.get("SECRET_KEY_FALLBACKS", "").split(",") if k]
+SECRET_KEY_FALLBACKS = [k for k in _environment.get("SECRET_KEY_FALLBACKS", "").split(",") if k]
 ALLOWED_HOSTS = _required["ALLOWED_HOSTS"].split(",")
 SERVICE_URL = _required["SERVICE_URL"]
 OPERATOR_NAME = _required["OPERATOR_NAME"]
@@ -27,7 +28,7 @@ if os.environ.get("DATABASE_SSLMODE"):
 EMAIL_HOST = _required["EMAIL_HOST"]
 EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "587"))
 EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
-EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_HOST_PASSWORD = _environment.get("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = os.environ.get("EMAIL_USE_TLS", "yes") == "yes"
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = _required["DEFAULT_FROM_EMAIL"]
@@ -36,6 +37,7 @@ DEFAULT_FROM_EMAIL = _required["DEFAULT_FROM_EMAIL"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 TRUSTED_PROXY_COUNT = int(os.environ.get("TRUSTED_PROXY_COUNT", "1"))
 SECURE_SSL_REDIRECT = True
+REQUESTS_PER_MINUTE = int(os.environ.get("REQUESTS_PER_MINUTE", "240"))
 # The container's own health check speaks plain HTTP on loopback.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600

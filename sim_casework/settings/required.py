@@ -57,6 +57,28 @@ REQUIRED: Mapping[str, Callable[[str], str]] = {
 }
 
 
+SECRETS = ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "DATABASE_PASSWORD", "BROKER_URL", "EMAIL_HOST_PASSWORD")
+
+
+def with_secrets_from_files(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment, each secret taken from the file that ``<NAME>_FILE`` names, where there is one.
+
+    So a vault, systemd's credentials or a container's secrets can hand them over without an environment that every child process
+    inherits. Raises ImproperlyConfigured for a file that cannot be read, or a secret given both ways.
+    """
+    found = dict(environment)
+    for name in SECRETS:
+        path = environment.get(f"{name}_FILE", "")
+        if path and environment.get(name):
+            raise ImproperlyConfigured(f"{name} is given twice: by itself and by {name}_FILE.")
+        if path:
+            try:
+                found[name] = Path(path).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise ImproperlyConfigured(f"{name}_FILE cannot be read ({type(error).__name__}).") from None
+    return found
+
+
 def read_required(environment: Mapping[str, str]) -> dict[str, str]:
     """The required settings, checked. Raises ImproperlyConfigured with every fault at once, and no value in it."""
     faults = []

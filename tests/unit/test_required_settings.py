@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from sim_casework.settings.required import REQUIRED, read_required
+from sim_casework.settings.required import REQUIRED, SECRETS, read_required, with_secrets_from_files
 
 GOOD = {
     "SECRET_KEY": "q8Zr1xV7mKp3Lw9sTn5Yb2Hc6Jd4Gf0RaEuWiOlXvBzNqMkPtSy",
@@ -61,6 +62,34 @@ def test_all_faults_are_listed_at_once() -> None:
     with pytest.raises(ImproperlyConfigured) as refusal:
         read_required({})
     assert str(refusal.value).count("is missing") == len(REQUIRED)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_may_be_handed_over_in_a_file(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "secret"
+    file.write_text("from the vault\n")
+    rest = {k: v for k, v in GOOD.items() if k != name}
+    assert with_secrets_from_files(rest | {f"{name}_FILE": str(file)})[name] == "from the vault"
+    assert with_secrets_from_files(GOOD) == GOOD
+
+
+def test_a_secret_given_twice_or_in_no_file_is_refused_without_repeating_it(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("from the vault")
+    with pytest.raises(ImproperlyConfigured, match="SECRET_KEY is given twice") as refusal:
+        with_secrets_from_files(GOOD | {"SECRET_KEY_FILE": str(file)})
+    assert "vault" not in str(refusal.value) and GOOD["SECRET_KEY"] not in str(refusal.value)
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_PASSWORD_FILE cannot be read"):
+        with_secrets_from_files({"DATABASE_PASSWORD_FILE": str(tmp_path / "none")})
+
+
+def test_a_process_takes_its_secrets_from_files(tmp_path: Path) -> None:
+    environment = dict(GOOD)
+    for name in ("SECRET_KEY", "DATABASE_PASSWORD"):
+        (tmp_path / name).write_text(environment.pop(name))
+        environment[f"{name}_FILE"] = str(tmp_path / name)
+    result = start(environment, "check", "--deploy", "--fail-level", "WARNING")
+    assert result.returncode == 0, result.stderr
 
 
 def start(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
