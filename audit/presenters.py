@@ -11,11 +11,12 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from django.urls import reverse
 
+from audit.findings import Backstop, Found, FoundPage
 from audit.forms import FilterForm
-from audit.models import LogEntry
+from audit.models import LogEntry, UnexplainedChange
 from audit.selectors import Filters, Line, Page, Subject
-from audit.sentences import KINDS, tell
-from core.formatting import counted
+from audit.sentences import KINDS, change_in_words, phrase_of, tell
+from core.formatting import counted, day, moment
 
 # The shape beside the word; components/timeline.jinja draws it.
 _SHAPES = {
@@ -192,3 +193,67 @@ def worker_links(workers: Iterable[Any]) -> list[dict[str, str]]:
         }
         for worker in workers
     ]
+
+
+# What each kind of finding means to a reader.
+_FINDINGS: dict[str, tuple[str, str]] = {
+    UnexplainedChange.Kind.NO_ENTRY: ("incident", "red"),
+    UnexplainedChange.Kind.NO_CHANGE: ("incident", "red"),
+    UnexplainedChange.Kind.MAINTENANCE: ("system", "grey"),
+}
+_ROLES = {"sim_app": "the application", "sim_owner": "the tables’ owner, who migrates"}
+
+
+def shown_findings(page: FoundPage, path: str) -> dict[str, Any]:
+    return {
+        "lines": [shown_finding(found) for found in page.findings],
+        "newer_href": f"{path}?{urlencode({'after': page.newer})}" if page.newer else "",
+        "older_href": f"{path}?{urlencode({'before': page.older})}" if page.older else "",
+    }
+
+
+def shown_finding(found: Found) -> ShownLine:
+    change = found.change
+    shape, tone = _FINDINGS[change.kind]
+    did = change_in_words(change.operation, change.table_name)
+    is_missing = change.kind == UnexplainedChange.Kind.NO_CHANGE
+    return ShownLine(
+        kind=shape,
+        word=change.get_kind_display(),
+        title=f"The trail says: {did}" if is_missing else did[:1].upper() + did[1:],
+        at=change.at,
+        by="",
+        facts=finding_facts(found),
+        tags=[{"text": change.get_kind_display(), "tone": tone}] if tone == "red" else [],
+    )
+
+
+def finding_facts(found: Found) -> list[tuple[str, str]]:
+    """Whose row, by which database role and in which transaction; never what stands in the row."""
+    change = found.change
+    is_withheld = change.patient_id is not None and not found.reference
+    facts = [("About", "a patient of another organisation" if is_withheld else found.reference)]
+    facts += [("In the same transaction", f"{actor_of(entry)} {_did(entry)}") for entry in found.entries]
+    facts += [
+        ("Made by", _ROLES.get(change.database_role, f"the database role {change.database_role}")),
+        ("Transaction", str(change.xid)),
+        ("Row", "" if is_withheld else change.row_key),
+        ("Request", str(change.request_id or "")),
+    ]
+    if not change.database_role:
+        facts = [(name, value) for name, value in facts if name != "Made by"]
+    return [(name, value) for name, value in facts if value]
+
+
+def _did(entry: LogEntry) -> str:
+    data = entry.additional_data
+    return phrase_of(entry.route, str(data.get("method", "")) if isinstance(data, dict) else "")
+
+
+def backstop_in_words(state: Backstop) -> str:
+    """One line that also says from when and until when it holds."""
+    number = state.unexplained
+    words = f"{number} since {day(state.since)}, compared until {moment(state.compared_until)}."
+    if state.by_maintenance:
+        words += f" {counted(state.by_maintenance, 'change', 'changes')} by migration or maintenance."
+    return words

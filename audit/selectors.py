@@ -50,7 +50,11 @@ class Cursor:
 
     @staticmethod
     def of(entry: LogEntry) -> str:
-        return f"{entry.timestamp.isoformat()}_{entry.pk}"
+        return Cursor.place(entry.timestamp, entry.pk)
+
+    @staticmethod
+    def place(at: datetime, key: int) -> str:
+        return f"{at.isoformat()}_{key}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ def trail_of_patient(patient: uuid.UUID, filters: Filters, cursor: Cursor | None
         .filter(_between(filters, "at"))
         .select_related(*(f"entry__{name}" for name in _RELATED))
     )
-    found, has_more = _slice(rows, "at", "entry_id", cursor)
+    found, has_more = keyset_slice(rows, "at", "entry_id", cursor)
     lines = tuple(
         Line(row.entry, (Subject(row.patient_id, row.patient_reference, row.is_opened, row.relationship),))
         for row in found
@@ -190,11 +194,12 @@ def lines_of(officer: Officer, entries: list[LogEntry]) -> list[Line]:
 
 
 def _page_of_entries(officer: Officer, entries: QuerySet[LogEntry], cursor: Cursor | None) -> Page:
-    found, has_more = _slice(entries.select_related(*_RELATED), "timestamp", "pk", cursor)
+    found, has_more = keyset_slice(entries.select_related(*_RELATED), "timestamp", "pk", cursor)
     return _page(tuple(_with_subjects(officer, found)), cursor, has_more=has_more)
 
 
-def _slice(rows: QuerySet[Any], at: str, key: str, cursor: Cursor | None) -> tuple[list[Any], bool]:
+def keyset_slice(rows: QuerySet[Any], at: str, key: str, cursor: Cursor | None) -> tuple[list[Any], bool]:
+    """The rows of one page, newest first, and whether there are more in the direction the cursor goes."""
     is_newer = cursor is not None and cursor.is_newer
     if cursor is not None:
         way = "gt" if cursor.is_newer else "lt"

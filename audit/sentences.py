@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.apps import apps
+
 from audit.models import LogEntry
 
 # What somebody did, by the route's name: "opened the patient record". A pair tells looking (GET) from sending (POST).
@@ -30,6 +32,7 @@ VERBS = {
     "checked": "check",
     "chose": "choose",
     "closed": "close",
+    "compared": "compare",
     "confirmed": "confirm",
     "decided": "decide",
     "discarded": "discard",
@@ -207,6 +210,15 @@ def _change(entry: LogEntry) -> str:
     if entry.action != LogEntry.Action.UPDATE or not entry.changes:
         return did
     return f"{did}: {', '.join(sorted(_field_name(model, field) for field in entry.changes))}"
+
+
+def change_in_words(operation: str, table: str) -> str:
+    """A change of a watched table: "changed the patient's details"."""
+    models = {model._meta.db_table: model for model in apps.get_models(include_auto_created=True)}
+    if operation == "truncate":
+        return f"removed every row of {table}"
+    did = {"insert": "added", "update": "changed", "delete": "removed"}[operation]
+    return f"{did} {_thing(models.get(table))}"
 
 
 def _thing(model: type[Any] | None) -> str:

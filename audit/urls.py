@@ -13,6 +13,7 @@ urlpatterns = [
     path("trail/patients/<uuid:patient_id>/", views.patient_trail, name="patient_trail"),
     path("trail/workers/<int:user_id>/", views.worker_trail, name="worker_trail"),
     path("trail/refusals/", views.refusals, name="refusals"),
+    path("trail/changes/", views.changes, name="changes"),
     path("trail/entries/", views.entries, name="entries"),
     path("trail/export/", views.export, name="export"),
     path("trail/alerts/", alerts.alerts, name="alerts"),

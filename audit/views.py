@@ -12,10 +12,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from audit.context import current_context
 from audit.exports import export_trail
+from audit.findings import backstop_state, unexplained_changes
 from audit.forms import ExportForm, FilterForm, FindPersonForm, midnight
 from audit.gate import officer_page
 from audit.models import LogEntry
-from audit.presenters import shown_page, worker_links
+from audit.presenters import backstop_in_words, shown_findings, shown_page, worker_links
 from audit.providers import Officer, people_under_review
 from audit.selectors import (
     Cursor,
@@ -121,6 +122,20 @@ def entries(request: HttpRequest, officer: Officer) -> HttpResponse:
     page = all_entries(officer, filters, _cursor(request))
     shown = shown_page(page, form, filters, request.GET, request.path, of_patient=False)
     return render(request, "audit/entries.jinja", {"page": shown, "form": form})
+
+
+@require_safe
+@officer_page
+def changes(request: HttpRequest, officer: Officer) -> HttpResponse:
+    """Changes that have no entry on the trail, and entries whose change is missing."""
+    state = backstop_state()
+    page = unexplained_changes(officer, _cursor(request))
+    context = {
+        "page": shown_findings(page, request.path),
+        "summary": backstop_in_words(state),
+        "stands_still": state.stands_still,
+    }
+    return render(request, "audit/changes.jinja", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

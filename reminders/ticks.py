@@ -1,4 +1,4 @@
-"""One tick: send what is due, mail, housekeeping, the trail's detectors, a sign of life.
+"""One tick: send what is due, mail, housekeeping, compare changes with the trail, its detectors, a sign of life.
 
 Run by the worker and by the loop, also at once.
 """
@@ -11,6 +11,7 @@ import uuid
 from django.utils import timezone
 
 from audit.alerts.detection import detect
+from audit.reconciliation import compare_changes
 from cases.services.break_glass_reviews import escalate_overdue_reviews
 from core.models import Heartbeat
 from reminders.delivery import claim_due, is_anything_due, send_claimed
@@ -20,6 +21,7 @@ from reminders.mail import compose_emails, send_emails
 # A tick ends well before the next ones pile up; the rest is due in the next.
 SECONDS_FOR_SENDING = 20
 SECONDS_FOR_MAIL = 20
+SECONDS_FOR_COMPARING = 5
 
 
 def tick(*alive: str) -> int:
@@ -33,6 +35,7 @@ def tick(*alive: str) -> int:
     compose_emails()
     send_emails(SECONDS_FOR_MAIL)
     do_daily_work()
+    compare_changes(SECONDS_FOR_COMPARING)
     detect()
     show_life(alive)
     return sent

@@ -167,6 +167,7 @@ ROUTES: dict[str, Words] = {
     "audit:patient_trail": "read the trail of this patient",
     "audit:worker_trail": "read the trail of a worker",
     "audit:refusals": "read what was refused",
+    "audit:changes": "read which changes have no entry",
     "audit:entries": "read the trail",
     "audit:export": ("opened the form to export the trail", "exported the trail"),
     "audit:alerts": "looked at alerts",
@@ -183,6 +184,7 @@ ROUTES: dict[str, Words] = {
 # Work without an address: commands, tasks, the end of a session.
 OTHER_WORK: dict[str, Words] = {
     "trail_export": "exported the trail with a command",
+    "trail_reconcile": "compared changes with the trail by a command",
     "create_first_administrator": "set up the first administrator with a command",
     "session limit": "signed out because the session was over",
     "break_glass.escalate": "told others of an overdue review of break-glass",

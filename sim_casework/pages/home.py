@@ -25,6 +25,8 @@ from accounts.roles import Act
 from accounts.selectors import current_memberships, may
 from audit.alerts.presenters import alert_lines
 from audit.alerts.selectors import alerts_before, has_waiting_alerts
+from audit.findings import backstop_state
+from audit.presenters import backstop_in_words
 from audit.providers import find_officer
 from cases.presenters.break_glass import present_to_review
 from cases.presenters.contacts import present_reviews, present_to_sign
@@ -35,6 +37,7 @@ from cases.selectors.break_glass import break_glass_to_review
 from cases.selectors.contacts import contacts_to_sign, open_reviews
 from cases.selectors.drafts import old_drafts_of_team, unfinished_drafts
 from cases.selectors.visits import visits_today
+from core.formatting import counted
 from crisis_plans.models import PlanVersion
 from crisis_plans.selectors import plans_awaiting_approval
 from reminders.presenters import present_task, present_team_tasks
@@ -82,6 +85,7 @@ def home(request: HttpRequest) -> HttpResponse:
         parts.append(_for_administrators(user))
     if may(user, Act.READ_TRAIL):
         parts.append(_alerts(user))
+        parts.append(_without_entry())
     context = {
         "parts": parts,
         "works_with_patients": works_with_patients,
@@ -216,6 +220,30 @@ def _alerts(user: User) -> Part:
         more[0] = ("More alerts wait in the list", listed)
     return Part(
         "alerts", "Alerts to look into", alert_lines(alerts_before(officer)), "No alert waits for you.", more
+    )
+
+
+def _without_entry() -> Part:
+    """What the write backstop found; that it found nothing is said with the time it holds for."""
+    state = backstop_state()
+    href = reverse("audit:changes")
+    words = backstop_in_words(state)
+    red = {"tone": "red"}
+    lines = []
+    if state.stands_still:
+        lines.append(
+            Line(
+                "Changes are not compared with the trail at the moment",
+                href,
+                hint=words,
+                status=red | {"text": "Stands still"},
+            )
+        )
+    elif state.unexplained:
+        number = counted(state.unexplained, "change does not match", "changes do not match")
+        lines.append(Line(f"{number} the trail", href, hint=words, status=red | {"text": "Look into it"}))
+    return Part(
+        "without-entry", "Changes without an entry", lines, words, [("All changes without an entry", href)]
     )
 
 

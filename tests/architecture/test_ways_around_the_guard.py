@@ -30,8 +30,14 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("core.access_guard", "execute_wrappers"): "puts the refusal in front of each statement",
     ("core.access_guard", "RawSQL"): "refuses it",
     ("audit.writing", "cursor"): "inserts the entries, and names the request to the database",
-    ("audit.reconciliation", "cursor"): "asks the database to compare; reads no row",
-    ("audit.reconciliation", "execute"): "asks the database to compare; reads no row",
+    (
+        "audit.reconciliation",
+        "cursor",
+    ): "asks the database to compare; what it hands out is named by an officer's right",
+    (
+        "audit.reconciliation",
+        "execute",
+    ): "asks the database to compare; what it hands out is named by an officer's right",
     ("core.table_cache", "cursor"): "the counts of wrong sign-ins; a table of its own, without patients",
     ("core.table_cache", "execute"): "the counts of wrong sign-ins; a table of its own, without patients",
     ("reminders.delivery", "cursor"): "claims due reminders with SKIP LOCKED, inside a recorded query",
@@ -45,6 +51,8 @@ ALLOWED: dict[tuple[str, str], str] = {
         "execute",
     ): "provisions the cluster as superuser, before there are patients",
     # Read without objects, each with its reason on the trail.
+    ("audit.findings", "recorded_query"): "counts what the write backstop found, by kind",
+    ("audit.reconciliation", "recorded_query"): "compares changes with the trail anew, for an officer",
     (
         "audit.selectors",
         "recorded_query",
