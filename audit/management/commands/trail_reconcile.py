@@ -19,7 +19,6 @@ from audit.reconciliation import compare_again, compare_changes
 from audit.sentences import change_in_words
 from core.errors import DomainError, NotAllowed
 
-ROUTE = "trail_reconcile"
 SECONDS = 600
 
 
@@ -39,10 +38,12 @@ class Command(BaseCommand):
     def handle(self, *args: object, **options: Any) -> None:
         reason = given_reason(options)
         since = moment(options["since"]) if options["since"] else None
-        user = active_user(options["username"], route=ROUTE, reason=reason, action=LogEntry.Action.ACCESS)
+        user = active_user(
+            options["username"], route="trail_reconcile", reason=reason, action=LogEntry.Action.ACCESS
+        )
         try:
             with access_context(
-                route=ROUTE, actor=user, purpose="information governance", reason=reason
+                route="trail_reconcile", actor=user, purpose="information governance", reason=reason
             ) as context:
                 officer = find_officer(user)
                 if not officer.may_read:
