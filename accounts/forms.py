@@ -192,3 +192,13 @@ class FirstPasswordForm(CaseworkForm):
         if again != self.cleaned_data.get("password", again):
             raise ValidationError("The two passwords are not the same")
         return again
+
+
+class HomePostcodeForm(CaseworkForm):
+    postcode = LineField(
+        label="Your home postcode",
+        required=False,
+        max_length=10,
+        width=10,
+        help_text="For example NM1 4ZZ. Leave it empty to take back what you gave.",
+    )

@@ -5,7 +5,7 @@ from django.urls import path
 from accounts.views import memberships, people, second_factors, teams
 from accounts.views.held_submission import held_submission
 from accounts.views.invitation import invitation, invitation_link
-from accounts.views.profile import profile, session_end, sessions_end_others
+from accounts.views.profile import home_postcode, profile, session_end, sessions_end_others
 from accounts.views.session import session
 
 app_name = "accounts"
@@ -14,6 +14,7 @@ urlpatterns = [
     path("account/session/", session, name="session"),
     path("account/kept-text/", held_submission, name="held_submission"),
     path("account/profile/", profile, name="profile"),
+    path("account/home-postcode/", home_postcode, name="home_postcode"),
     path("account/sessions/end/", session_end, name="session_end"),
     path("account/sessions/end-others/", sessions_end_others, name="sessions_end_others"),
     path("account/invitation/", invitation, name="invitation"),

@@ -124,6 +124,10 @@ ROUTES: dict[str, Words] = {
     "accounts:invitation_link": "opened the link of an invitation",
     # One's own account
     "accounts:profile": "looked at their own account",
+    "accounts:home_postcode": (
+        "opened the form for their own postcode",
+        "sent the form for their own postcode",
+    ),
     "accounts:session": "checked how long the session lasts",
     "accounts:session_end": "ended one of their sessions",
     "accounts:person_sign_out": "signed a colleague out everywhere",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from accounts.home_postcodes import keep_home_postcode, remove_home_postcode
+from accounts.services.home_postcodes import keep_home_postcode, remove_home_postcode
 from audit.alerts.detection import detect
 from audit.alerts.models import Alert, AlertEntry
 from audit.context import access_context
