@@ -82,14 +82,6 @@ class ShownQuestion:
     is_over: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RecordRow:
-    title: str
-    decided: int
-    not_appropriate: int
-    share: str
-
-
 def alert_lines(alerts: Iterable[Any]) -> list[AlertLine]:
     return [
         AlertLine(
@@ -149,19 +141,16 @@ def shown_question(alert: Any) -> ShownQuestion:
     )
 
 
-def record_rows(records: Iterable[KindRecord]) -> list[RecordRow]:
-    """In the order of the kinds; a kind that was dropped since comes last."""
-    order = list(AlertKind)
-    known = {record.kind: record for record in records}
-    kinds = sorted(known, key=lambda kind: order.index(AlertKind(kind)) if kind in order else len(order))
+def record_rows(records: Iterable[KindRecord]) -> list[tuple[str, str]]:
+    """For the summary list, in the order of the kinds; a kind that was dropped since comes last."""
+    order = [kind.value for kind in AlertKind]
+    known = sorted(records, key=lambda r: order.index(r.kind) if r.kind in order else len(order))
     return [
-        RecordRow(
-            title_of(kind),
-            known[kind].decided,
-            known[kind].not_appropriate,
-            f"{round(100 * known[kind].not_appropriate / known[kind].decided)}%",
+        (
+            title_of(record.kind),
+            f"{record.not_appropriate} of {record.decided} ({round(100 * record.not_appropriate / record.decided)}%)",
         )
-        for kind in kinds
+        for record in known
     ]
 
 

@@ -27,6 +27,7 @@ from playwright.sync_api import Page
 from accounts.models import HeldSubmission, Membership, ProfessionalRegistration
 from accounts.services.invitations import invite_person
 from accounts.services.second_factors import request_second_factor_reset
+from audit.alerts.putting import put_new_alerts
 from audit.context import access_context
 from cases.models import Patient
 from cases.services.break_glass import end_break_glass
@@ -35,6 +36,7 @@ from cases.services.drafts import keep_draft
 from crisis_plans.services import announce_review
 from reminders import stuck_mail, ticks
 from reminders.models import EmailMessageOut
+from tests.alerts import answered_alert, asked_alert, closed_alert, decided_alert, raised_alert
 from tests.break_glass import SENTENCE, opened
 from tests.browser.entering import end_session, enter, give_second_factor_earlier, reload_near_the_end
 from tests.contact_log import at_work, logged, looking, planned, signed
@@ -330,6 +332,8 @@ _ENTRANCE = [
 ]
 _ACCOUNT = [
     State("accounts:profile", "amira"),
+    State("accounts:home_postcode", "amira"),
+    wrong("accounts:home_postcode", "amira", "Save", postcode="Northmoor"),
     State("accounts:held_submission", "amira", "nothing kept"),
     State("accounts:held_submission", "amira", "text kept", do=_keep_text),
     State("account_logout", "amira"),
@@ -538,6 +542,26 @@ _TRAIL = [
     State("audit:export", "ivy"),
     wrong("audit:export", "ivy", "Download the file"),
 ]
+_ALERTS = [
+    State("audit:alerts", "ivy"),
+    State("audit:alerts", "ivy", "oldest first", query="?state=all&order=oldest"),
+    State("audit:alerts", "iris", "empty"),
+    *(
+        State("audit:alert", "ivy", state, at=key(alert_id=f"{state} alert"))
+        for state in ("new", "asked", "answered", "decided", "closed")
+    ),
+    State("audit:alert_ask", "ivy", at=key(alert_id="new alert")),
+    wrong("audit:alert_ask", "ivy", "Send the question", at=key(alert_id="new alert"), question=""),
+    State("audit:alert_decide", "ivy", "not heard", at=key(alert_id="new alert")),
+    State("audit:alert_decide", "ivy", "answered", at=key(alert_id="answered alert")),
+    wrong("audit:alert_decide", "ivy", "Record it", at=key(alert_id="answered alert")),
+    State("audit:alert_close", "ivy", at=key(alert_id="decided alert")),
+    State("audit:alert_answer", "cal", at=key(alert_id="asked alert")),
+    wrong("audit:alert_answer", "cal", "Send my answer", at=key(alert_id="asked alert")),
+    State("audit:alert_answer", "cal", "answered", at=key(alert_id="answered alert")),
+    State("home", "ivy", "with alerts"),
+    State("home", "cal", "asked about an access"),
+]
 _REFUSED = [
     State("patient_record", "sol", "not visible", at=NORA, status=404),
     State("", "amira", "no such page", query="/no-such-page/", status=404),
@@ -563,6 +587,7 @@ SECTIONS = {
     "reminders": _REMINDERS,
     "people": _PEOPLE,
     "trail": _TRAIL,
+    "alerts": _ALERTS,
     "refused": _REFUSED,
 }
 
@@ -579,6 +604,7 @@ def make_world() -> World:
     _log_contacts(world)
     _break_glass(world)
     _fill_lists(world)
+    _raise_alerts(world)
     _invite(world)
     return world
 
@@ -654,6 +680,21 @@ def _break_glass(world: World) -> None:
     with at_work(cast["sol"]):
         end_break_glass(by=cast["sol"], patient_id=cast.nora.pk, key=ended.pk)
     world.keys["ended glass"] = ended.pk
+
+
+def _raise_alerts(world: World) -> None:
+    """One about Cal in each state of its life, with words of awkward length."""
+    cast = world.cast
+    words = {"question": f"What led to it? {LONG_WORD}"}
+    made = {
+        "new alert": raised_alert(cast, kind="same surname"),
+        "asked alert": asked_alert(cast, kind="own record", **words),
+        "answered alert": answered_alert(cast, kind="next of kin", answer=LONG_WORD, **words),
+        "decided alert": decided_alert(cast, kind="same address", **words),
+        "closed alert": closed_alert(cast, kind="refused in a burst", **words),
+    }
+    world.keys |= {name: alert.pk for name, alert in made.items()}
+    put_new_alerts()
 
 
 def _fill_lists(world: World) -> None:
