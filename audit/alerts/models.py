@@ -191,5 +191,8 @@ class Bookmark(BaseModel):
     @classmethod
     def of_detectors(cls) -> Bookmark:
         """The one there is; before the first tick, at the beginning of the trail."""
-        cls.objects.bulk_create([cls(name=cls.DETECTORS)], ignore_conflicts=True)
-        return cls.objects.get(pk=cls.DETECTORS)
+        found: Bookmark | None = cls.objects.filter(pk=cls.DETECTORS).first()
+        if found is None:
+            cls.objects.bulk_create([cls(name=cls.DETECTORS)], ignore_conflicts=True)
+            found = cls.objects.get(pk=cls.DETECTORS)
+        return found

@@ -88,7 +88,7 @@ def alert_lines(alerts: Iterable[Any]) -> list[AlertLine]:
             title=title(alert),
             href=reverse("audit:alert", args=[alert.pk]),
             about=about(alert),
-            hint=f"{day(alert.day)}, {counted(alert.times or 1, 'time')}",
+            hint=_how_often(alert),
             status=_status(alert),
         )
         for alert in alerts
@@ -195,8 +195,13 @@ def _rows(alert: Any) -> list[dict[str, Any]]:
             address = reverse("audit:patient_trail", args=[alert.patient_id])
             patient["actions"] = [{"text": "Trail", "hidden": "of this patient", "href": address}]
         rows.append(patient)
-    rows.append({"key": "Day", "value": f"{day(alert.day)}, {counted(alert.times or 1, 'time')}"})
+    rows.append({"key": "Day", "value": _how_often(alert)})
     return rows
+
+
+def _how_often(alert: Any) -> str:
+    times = alert.times or 1
+    return f"{day(alert.day)}, {'once' if times == 1 else counted(times, 'time')}"
 
 
 def _raised(alert: Any) -> StepLine:

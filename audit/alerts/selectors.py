@@ -81,9 +81,10 @@ def alerts_listed(officer: Officer, filters: AlertFilters, after: str) -> AlertP
 
 
 def alerts_before(officer: Officer) -> list[Any]:
-    """What was put before this officer and is not closed, newest first, for their home page."""
+    """What was put before this officer, or taken up by them, and is not closed; newest first, for their home page."""
     put = AlertPutBefore.objects.filter(alert=OuterRef("pk"), officer=officer.user)
-    alerts = _with_state(alerts_in_scope(officer)).filter(Q(Exists(put)), _in_state("open"))
+    taken_up = AlertStep.objects.filter(alert=OuterRef("pk"), by=officer.user)
+    alerts = _with_state(alerts_in_scope(officer)).filter(Exists(put) | Exists(taken_up), _in_state("open"))
     found = list(alerts.order_by("-raised_at", "-pk")[:SHOWN_AT_HOME])
     _explain_review(found)
     return found
