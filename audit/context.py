@@ -136,8 +136,13 @@ class AccessContext:
         self.looked_up[patient] = LookUp(relationship, frozenset(may_load))
 
     def explain(self, relationships: Mapping[uuid.UUID, Relationship]) -> None:
-        """Use relationships that a provider has just found, instead of asking again before the entry is written."""
-        self.explained.update(relationships)
+        """Use relationships that a provider has just found, instead of asking again before the entry is written.
+
+        Found again for other kinds of rows, one relationship covers both.
+        """
+        for key, relationship in relationships.items():
+            known = self.explained.get(key)
+            self.explained[key] = known.joined_with(relationship) if known else relationship
 
     def lists(self, patients: Collection[uuid.UUID], kind: str) -> None:
         """Count these patients as seen through rows that a recorded query read ("audit.EntrySubject")."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Protocol
 
@@ -38,6 +38,12 @@ class Relationship:
         if has_clinical and not self.reads_clinical:
             return False
         return self.only_kinds is None or set(kinds) <= self.only_kinds
+
+    def joined_with(self, newer: Relationship) -> Relationship:
+        """The newer one; of the same name, and each for some kinds only, it covers the kinds of both."""
+        if self.name != newer.name or self.only_kinds is None or newer.only_kinds is None:
+            return newer
+        return replace(newer, only_kinds=self.only_kinds | newer.only_kinds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,9 +36,17 @@ from core.models import GuardedQuerySet
 
 _MEMBERS = "group__team__memberships__"
 BREAK_GLASS = "break-glass"
-# An IG officer reads entries, finds the person they are about and reviews break-glass; no record.
+# An IG officer reads entries and alerts, finds the person they are about and reviews break-glass; no record.
 _KINDS_FOR_REVIEW = frozenset(
-    {"audit.EntrySubject", "cases.Patient", "cases.OtherName", "cases.BreakGlass", "cases.BreakGlassReview"}
+    {
+        "audit.Alert",
+        "audit.AlertStep",
+        "audit.EntrySubject",
+        "cases.Patient",
+        "cases.OtherName",
+        "cases.BreakGlass",
+        "cases.BreakGlassReview",
+    }
 )
 
 

@@ -105,7 +105,7 @@ def alert_in_scope(officer: Officer, alert_id: uuid.UUID) -> Any:
     return alert
 
 
-def entries_behind(officer: Officer, alert: Alert) -> list[Line]:
+def entries_behind(officer: Officer, alert: Any) -> list[Line]:
     """The entries that raised it, newest first, with those of their patients whom the officer may know."""
     keys = {
         row.entry_id: row.at for row in AlertEntry.objects.filter(alert=alert).order_by("-at")[:MOST_ENTRIES]
@@ -120,8 +120,10 @@ def entries_behind(officer: Officer, alert: Alert) -> list[Line]:
         .order_by("-timestamp", "-pk")
     )
     lines = lines_of(officer, list(entries))
-    # The entries' patient is the alert's; what was explained for the entries has to cover the alert as well.
-    _explain_review([alert])
+    if alert.is_under_review:
+        # Explained for the entries just now, it has to cover the alert as well.
+        review = Relationship("IG review", alert.patient_reference, only_kinds=_KINDS)
+        current_context().explain({alert.patient_id: review})
     return lines
 
 
@@ -191,13 +193,16 @@ def _steps() -> Prefetch[Any]:
     return Prefetch("steps", queryset=AlertStep.objects.select_related("by").order_by("at", "pk"))
 
 
-def _explain_review(alerts: Iterable[Alert]) -> None:
-    """Each patient stands on the entry as seen by way of an alert, whether or not the page may name them."""
+def _explain_review(alerts: Iterable[Any]) -> None:
+    """A patient of another organisation stands on the entry as seen by way of an alert; the page does not name them.
+
+    Those under the officer's own review are explained by it.
+    """
     current_context().explain(
         {
             alert.patient_id: Relationship("alert review", alert.patient_reference, only_kinds=_KINDS)
             for alert in alerts
-            if alert.patient_id
+            if alert.patient_id and not alert.is_under_review
         }
     )
 
