@@ -114,9 +114,6 @@ def test_one_break_glass_was_reviewed_and_one_waits() -> None:
     with told_by(lead):
         waiting = break_glass_to_review(lead)
         assert [str(glass.created_by) for glass in waiting] == ["Sara Sedge"]
-        assert [line.entry.route for line in opened_under(waiting[0])][-3:] == [
-            "patient_record",
-            "crisis_plans:plan",
-            "demo.story",
-        ]
+        routes = {line.entry.route for line in opened_under(waiting[0])}
+        assert routes == {"demo.story", "patient_record", "crisis_plans:plan"}
         assert BreakGlass.objects.filter(review__verdict="appropriate").exists()
