@@ -101,12 +101,16 @@ def review_rows(review: BreakGlassReview) -> list[dict[str, Any]]:
 
 
 def what_was_opened(lines: Iterable[Line]) -> list[Opened]:
-    """The entries of that time in plain sentences, like ones together, in the order in which they first happened."""
+    """The pages of that time in plain sentences, like ones together, in the order in which they first happened.
+
+    Without the asking itself and the rows that opening and ending wrote: those stand above the list.
+    """
     found: dict[tuple[str, str], list[datetime]] = {}
     for line in lines:
         (subject,) = line.subjects
         told = tell(line.entry, is_opened=subject.is_opened, relationship=subject.relationship)
-        found.setdefault((told.what, told.kind), []).append(line.entry.timestamp)
+        if told.kind not in ("searched", "changed"):
+            found.setdefault((told.what, told.kind), []).append(line.entry.timestamp)
     return [
         Opened(_sentence(what), KINDS[kind], counted(len(at), "time"), _when(at))
         for (what, kind), at in found.items()
