@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from dataclasses import dataclass
 
 import pytest
@@ -24,7 +25,7 @@ from accounts.models import (
 )
 from accounts.roles import ACTS_OF_ROLE, READING_ACTS, TEAM_ROLES, Act, Role
 from audit.context import access_context
-from cases.models import Case, Patient, PatientUserObjectPermission
+from cases.models import BreakGlass, Case, Patient, PatientUserObjectPermission
 from cases.permissions import can, explain_access, grant_to_team, patients_under_review, visible_patients
 from core.access_guard import recorded_query
 
@@ -75,6 +76,14 @@ class HeldException:
 
 
 @dataclass(frozen=True)
+class HeldGlass:
+    user: int
+    patient: int
+    hours_left: int
+    is_ended: bool
+
+
+@dataclass(frozen=True)
 class World:
     active: tuple[bool, ...]
     checks: tuple[tuple[int | None, ...], ...]  # of each user
@@ -82,6 +91,7 @@ class World:
     cases: tuple[HeldCase, ...]
     grants: frozenset[tuple[int, int]]  # patient, team
     exceptions: tuple[HeldException, ...]
+    glasses: tuple[HeldGlass, ...]
 
 
 roles = st.builds(
@@ -105,6 +115,14 @@ exceptions = st.builds(
     HeldException, st.integers(0, USERS - 1), st.integers(0, PATIENTS - 1), st.sampled_from([-1, 1])
 )
 
+glasses = st.builds(
+    HeldGlass,
+    st.integers(0, USERS - 1),
+    st.integers(0, PATIENTS - 1),
+    st.sampled_from([-1, 1, 1]),
+    MOSTLY_NOT,
+)
+
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
@@ -124,6 +142,7 @@ def worlds(draw: st.DrawFn) -> World:
         cases=tuple(some_cases),
         grants=frozenset(granted | stray),
         exceptions=tuple(draw(st.lists(exceptions, max_size=2, unique_by=lambda e: (e.user, e.patient)))),
+        glasses=tuple(draw(st.lists(glasses, max_size=2, unique_by=lambda g: (g.user, g.patient)))),
     )
 
 
@@ -169,6 +188,10 @@ def expected(world: World, user: int, act: Act) -> set[int]:
                 seen.add(case.patient)
     if mine and act in READING_ACTS:
         seen |= {e.patient for e in world.exceptions if e.user == user and e.hours_left > 0}
+        if any(r.role in {"clinical mentor", "clinical lead", "deputy clinical lead"} for r in mine):
+            seen |= {
+                g.patient for g in world.glasses if g.user == user and g.hours_left > 0 and not g.is_ended
+            }
     return seen
 
 
@@ -271,6 +294,23 @@ def play(world: World, stage: Stage) -> None:
             reason="cover",
             granted_by=stage.others[0],
             expires_at=now + dt.timedelta(hours=exception.hours_left),
+        )
+    with recorded_query("a random world"):
+        BreakGlass.objects.bulk_create(
+            BreakGlass(
+                patient=stage.patients[glass.patient],
+                reason="crisis",
+                sentence="The crisis line has put them through.",
+                opened_as="clinical mentor",
+                opened_at=now + dt.timedelta(hours=glass.hours_left - 2),
+                ends_at=now + dt.timedelta(hours=glass.hours_left),
+                ended_at=now + dt.timedelta(hours=glass.hours_left - 1.5) if glass.is_ended else None,
+                ended_by=stage.users[glass.user] if glass.is_ended else None,
+                review_due_at=now + dt.timedelta(days=2),
+                submission_key=uuid.uuid4(),
+                **author | {"created_by": stage.users[glass.user]},
+            )
+            for glass in world.glasses
         )
 
 
