@@ -76,7 +76,8 @@ class PaddedPasswordValidator:
 
     def validate(self, password: str, user: Any = None) -> None:
         typed = password.casefold()
-        core = re.sub(r"^[\W\d_]+|[\W\d_]+$", "", typed)
+        letters = [place for place, character in enumerate(typed) if character.isalpha()]
+        core = typed[letters[0] : letters[-1] + 1] if letters else ""
         if (
             len(set(typed)) < FEWEST_DIFFERENT
             or re.fullmatch(r"(.{1,8}?)\1+", typed)

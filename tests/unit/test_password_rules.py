@@ -65,6 +65,12 @@ def test_any_other_long_password_is_taken_whatever_it_is_made_of(password: str) 
     assert why_refused(password) == set()
 
 
+@pytest.mark.parametrize("password", ["a" + "1" * 1_000_000 + "a", "ab1" * 400_000 + "c", "police" * 200_000])
+def test_the_longest_form_that_is_taken_keeps_no_worker_busy(password: str) -> None:
+    # A rule whose work grew with the square of the length would not come back.
+    assert "password_padded" in why_refused(password)
+
+
 def test_eleven_characters_are_too_few_and_twelve_enough() -> None:
     assert "password_too_short" in why_refused("tractor-blu")
     assert why_refused("tractor-blue") == set()
