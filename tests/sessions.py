@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.test import Client
 
@@ -13,26 +12,9 @@ from accounts.services.second_factors import give_totp
 from audit.context import access_context
 from audit.models import LogEntry
 from core.access_guard import current_recorder
+from sim_casework.proving.visitors import BACKEND, sign_in
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
-_USER_OF_METHODS = "account_authentication_methods_user"
-
-
-def sign_in(client: Client, user: User, *, minutes_ago: float = 0) -> Client:
-    """The same client, signed in with password and code. The sign-in itself is no request, so not on the trail.
-
-    After five minutes, what asks for the second factor again asks for it: ``minutes_ago=10`` is such a session.
-    """
-    sign_in_with_password_only(client, user)
-    session = client.session
-    at = time.time() - minutes_ago * 60
-    session[AUTHENTICATION_METHODS_SESSION_KEY] = [
-        {"method": "password", "at": at, "username": user.username},
-        {"method": "mfa", "at": at, "id": 0, "type": "totp"},
-    ]
-    session[_USER_OF_METHODS] = str(user.pk)
-    session.save()
-    return client
+__all__ = ["BACKEND", "code_now", "give_app", "sign_in", "sign_in_with_password_only", "trail_entries"]
 
 
 def sign_in_with_password_only(client: Client, user: User) -> Client:

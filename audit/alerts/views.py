@@ -30,7 +30,7 @@ from audit.alerts.selectors import (
 )
 from audit.gate import officer_page
 from audit.providers import Officer
-from core.errors import NotAllowed
+from core.errors import DomainError, NotAllowed, NotVisible
 from core.step_up import needs_step_up
 from core.submission import try_service
 
@@ -105,8 +105,14 @@ def alert_decide(request: HttpRequest, officer: Officer, alert_id: uuid.UUID) ->
 def alert_close(request: HttpRequest, officer: Officer, alert_id: uuid.UUID) -> HttpResponse:
     found = _alert_to_act_on(officer, alert_id)
     if request.method == "POST":
-        close_alert(by=officer.user, alert=found)
-        messages.success(request, "The alert is closed.")
+        try:
+            close_alert(by=officer.user, alert=found)
+        except (NotAllowed, NotVisible):
+            raise
+        except DomainError as refusal:  # not decided yet, or a second click
+            messages.error(request, refusal.message)
+        else:
+            messages.success(request, "The alert is closed.")
         return redirect("audit:alert", alert_id)
     context = {"alert": shown_alert(found, [], may_act=True), "key": alert_id}
     return render(request, "audit/alert_close.jinja", context)

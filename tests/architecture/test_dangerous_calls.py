@@ -26,6 +26,7 @@ IMPORTS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
             "sim_casework.devstack.postgres": "the demo's own PostgreSQL, by fixed lists of arguments",
             "sim_casework.devstack.service_user": "asks as which user that PostgreSQL can run",
             "sim_casework.devstack.children": "starts and ends the demo's processes",
+            "sim_casework.proving.scratch": "manage.py itself, for the prover's own database",
         },
     ),
     "calls to other machines": (

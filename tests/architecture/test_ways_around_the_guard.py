@@ -50,6 +50,24 @@ ALLOWED: dict[tuple[str, str], str] = {
         "sim_casework.devstack.postgres",
         "execute",
     ): "provisions the cluster as superuser, before there are patients",
+    # The prover: beside the product, in a database of its own, refused where there is real data.
+    ("sim_casework.proving.addresses", "cursor"): "the prover's look at all keys there are, as superuser",
+    ("sim_casework.proving.addresses", "execute"): "the prover's look at all keys there are, as superuser",
+    ("sim_casework.proving.planting", "cursor"): "the prover writes canaries into every row, as superuser",
+    ("sim_casework.proving.planting", "execute"): "the prover writes canaries into every row, as superuser",
+    ("sim_casework.proving.visitors", "execute"): "the prover's own view of who is in which team",
+    (
+        "sim_casework.proving.walking",
+        "cursor",
+    ): "the prover reads the entries of the request it has just made",
+    (
+        "sim_casework.proving.walking",
+        "execute",
+    ): "the prover reads the entries of the request it has just made",
+    (
+        "sim_casework.proving.walking",
+        "permit_statements",
+    ): "the prover reads the entries of the request it has just made",
     # Read without objects, each with its reason on the trail.
     ("audit.findings", "recorded_query"): "counts what the write backstop found, by kind",
     ("audit.reconciliation", "recorded_query"): "compares changes with the trail anew, for an officer",

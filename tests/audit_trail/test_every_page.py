@@ -16,7 +16,8 @@ from django.test import Client
 from audit.models import LogEntry
 from audit.writing import session_reference, stored_row_mac
 from core.access_guard import UnrecordedAccess
-from tests.permissions.everything import Everything, every_route, make_everything
+from sim_casework.proving.addresses import every_route
+from tests.permissions.everything import Everything, make_everything
 from tests.sessions import sign_in
 
 Entries = Callable[..., list[LogEntry]]

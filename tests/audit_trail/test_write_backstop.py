@@ -26,10 +26,11 @@ from core.access_guard import current_recorder, permit_statements, recorded_quer
 from core.due import Due, announce, settle
 from reminders import ticks
 from reminders.models import Reminder
+from sim_casework.proving.addresses import every_route
 from tests.audit_trail.conftest import Blind
 from tests.contact_log import logged
 from tests.people import Cast, make_cast
-from tests.permissions.everything import Everything, every_route, make_everything
+from tests.permissions.everything import Everything, make_everything
 from tests.sessions import sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)

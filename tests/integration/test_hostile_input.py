@@ -9,6 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from tests.alerts import closed_alert
 from tests.people import Cast, make_cast
 from tests.sessions import sign_in
 
@@ -92,3 +93,10 @@ def test_no_page_takes_a_file(cast: Cast, client: Client, who: str | None) -> No
         answer = client.post(address, {"account": SimpleUploadedFile("notes.txt", b"text")})
         # Without a session the form is not even read.
         assert answer.status_code == 400 or (who is None and answer.status_code == 302)
+
+
+def test_closing_an_alert_twice_is_told_in_words(cast: Cast, client: Client) -> None:
+    alert = closed_alert(cast)
+    sign_in(client, cast["ivy"])
+    answer = client.post(reverse("audit:alert_close", args=[alert.pk]), follow=True)
+    assert (answer.status_code, b"closed already" in answer.content) == (200, True)

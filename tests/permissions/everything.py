@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.webauthn.internal.auth import WebAuthn
-from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Membership, ProfessionalRegistration, User
@@ -26,6 +25,7 @@ from cases.models import BreakGlass, Contact, Draft, Patient, Visit
 from core.due import Due, announce
 from reminders import ticks
 from reminders.models import EmailMessageOut, Notification, Reminder
+from sim_casework.proving.addresses import parameters_of
 from tests import plans
 from tests.alerts import asked_alert, decided_alert, raised_alert
 from tests.break_glass import opened
@@ -97,27 +97,6 @@ _ABOUT_WREN = {"crisis_plans:plan_decide", "crisis_plans:plan_withdraw"}
 _OWN_KEYS: dict[str, dict[str, Any]] = {
     "account_reset_password_from_key": {"uidb36": "1", "key": "no-such-key"},
 }
-
-
-def every_route(resolver: URLResolver | None = None, namespace: str = "") -> Iterator[str]:
-    """The names of all addresses, in the order of their patterns."""
-    for pattern in (resolver or get_resolver()).url_patterns:
-        if isinstance(pattern, URLResolver):
-            yield from every_route(
-                pattern, f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
-            )
-        elif isinstance(pattern, URLPattern):
-            yield f"{namespace}{pattern.name}"
-
-
-def parameters_of(route: str) -> list[str]:
-    """The names an address takes."""
-    resolver = get_resolver()
-    *namespaces, name = route.split(":")
-    for namespace in namespaces:
-        resolver = resolver.namespace_dict[namespace][1]
-    [(_, parameters)] = resolver.reverse_dict.getlist(name)[0][0]
-    return list(parameters)
 
 
 def make_everything() -> Everything:

@@ -10,7 +10,8 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
-from tests.permissions.everything import Everything, every_route, make_everything
+from sim_casework.proving.addresses import every_route
+from tests.permissions.everything import Everything, make_everything
 from tests.sessions import sign_in
 
 NOBODY = "nobody"

@@ -28,11 +28,12 @@ from cases.services.drafts import keep_draft
 from core.errors import DomainError, NotAllowed, NotVisible
 from reminders import ticks
 from reminders.models import Notification, Reminder
+from sim_casework.proving.addresses import every_route
 from tests.break_glass import SENTENCE, ask, by_name, by_number, opened, reviewed, stated
 from tests.contact_log import at_work, logged, looking, signed
 from tests.patients import invented_nhs_number, registered
 from tests.people import Cast, make_cast
-from tests.permissions.everything import every_route, make_everything
+from tests.permissions.everything import make_everything
 from tests.plans import approved
 from tests.sessions import sign_in, trail_entries
 
