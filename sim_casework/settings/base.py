@@ -201,13 +201,15 @@ GUARDIAN_MONKEY_PATCH_USER = False
 GUARDIAN_RAISE_403 = False
 ANONYMOUS_USER_NAME = None
 
-# Why somebody opens a page, by the namespace of its URL or, for pages where apps meet, by its name;
-# written into each trail entry.
+# Why somebody opens a page, by the namespace of its URL or, for pages where apps meet and for those that serve another
+# purpose than their neighbours, by its name; written into each trail entry.
 ACCESS_PURPOSES = {
     "home": "direct care",
     "caseload": "direct care",
     "patient_record": "direct care",
     "cases": "direct care",
+    "cases:break_glass_reviews": "information governance",
+    "cases:break_glass_review": "information governance",
     "crisis_plans": "direct care",
     "reminders": "direct care",
     "audit": "information governance",

@@ -35,6 +35,8 @@ STANDINGS = {
 PURPOSES = {
     "pages": "direct care",
     "cases": "direct care",
+    "cases:break_glass_reviews": "information governance",
+    "cases:break_glass_review": "information governance",
     "crisis_plans": "direct care",
     "reminders": "direct care",
     "accounts": "administration",
@@ -56,7 +58,7 @@ class Row:
 
     @property
     def purpose(self) -> str:
-        return PURPOSES[self.section]
+        return PURPOSES.get(self.route, PURPOSES[self.section])
 
 
 def read_rows() -> list[Row]:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from threading import Thread
+from threading import Barrier, Thread
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 import time_machine
+from django.core import mail
 from django.db import connections
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from cases.models import BreakGlass, BreakGlassAttempt, BreakGlassReview
 from cases.services.break_glass import end_break_glass
+from cases.services.break_glass_reviews import escalate_overdue_reviews
+from reminders import ticks
 from reminders.models import Reminder
 from sim_casework.pages import patient_record
 from tests.break_glass import by_name, opened, stated
@@ -130,6 +134,48 @@ def test_two_reviews_at_once_are_one_and_the_other_is_told(cast: Cast) -> None:
     assert all("meanwhile" in a.content.decode() for a in answers if a.status_code == 200)
     with looking():
         assert len(BreakGlassReview.objects.all()) == 1
+
+
+def opened_last_week(cast: Cast) -> BreakGlass:
+    with time_machine.travel(timezone.now() - dt.timedelta(days=7)):
+        return opened(cast["sol"], cast.nora)
+
+
+def test_a_tick_tells_everybody_in_charge_of_an_overdue_review_by_one_urgent_letter(cast: Cast) -> None:
+    opened_last_week(cast)
+    ticks.tick()
+    ticks.tick()
+    with looking():
+        urgent = Reminder.objects.filter(kind="break-glass-review-overdue", sent_at__isnull=False)
+        assert {r.recipient_id for r in urgent} == {cast.people[n].pk for n in ("lena", "dev", "ivy", "igor")}
+    told = sorted(letter.to[0] for letter in mail.outbox)
+    assert {"lena@example.org", "dev@example.org", "ivy@example.org", "igor@example.org"} <= set(told)
+    for letter in mail.outbox:
+        assert letter.body.startswith("You have ") and "Nora" not in letter.body and "Sol" not in letter.body
+    before = len(mail.outbox)
+    ticks.tick()
+    assert len(mail.outbox) == before
+
+
+def test_two_ticks_at_once_escalate_once(cast: Cast) -> None:
+    opened_last_week(cast)
+    together, found = Barrier(3), []
+
+    def escalate() -> None:
+        try:
+            together.wait(timeout=20)
+            found.append(escalate_overdue_reviews())
+        finally:
+            connections.close_all()
+
+    threads = [Thread(target=escalate) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert sorted(found) == [0, 0, 1]
+    with looking():
+        assert len(Reminder.objects.filter(kind="break-glass-review-overdue")) == 4
 
 
 def test_its_author_and_the_lead_end_it_at_once_without_a_fault(cast: Cast) -> None:
