@@ -15,6 +15,7 @@ from audit.context import access_context
 from cases.permissions import visible_patients
 from crisis_plans.selectors import current_plan
 from crisis_plans.services.reviews import announce_review
+from sim_casework.stories.alerts import tell_alerts, tell_namesakes
 from sim_casework.stories.break_glass import tell_break_glass
 from sim_casework.stories.patients import REVIEW_STORY, Pair, tell_north, tell_south, told_by
 from sim_casework.stories.people import tell_people
@@ -32,18 +33,19 @@ class Command(BaseCommand):
             # All or nothing: a start that is killed here tells everything at the next one.
             with transaction.atomic():
                 self._tell_stories()
+        tell_alerts(User.objects.get(username="ivy.inch"))
         self._let_a_review_fall_due()
 
     def _tell_stories(self) -> None:
         with access_context(route="seed_demo", is_system=True, reason="demo"):
             people = tell_people()
         north, south = Team.objects.order_by("name")
-        nora, omar = tell_north(
-            [
-                Pair(north, people["amira.adeyemi"], people["pete.parr"], people["lena.lund"]),
-                Pair(north, people["callum.carrow"], people["pru.pell"], people["lena.lund"]),
-            ]
-        )
+        pairs = [
+            Pair(north, people["amira.adeyemi"], people["pete.parr"], people["lena.lund"]),
+            Pair(north, people["callum.carrow"], people["pru.pell"], people["lena.lund"]),
+        ]
+        nora, omar = tell_north(pairs)
+        tell_namesakes(pairs)
         tell_south(
             [
                 Pair(south, people["sol.sorrel"], people["saul.stone"], people["sia.sand"]),
