@@ -14,6 +14,7 @@ from django.db import transaction
 from django.test import override_settings
 from django.utils import timezone
 
+import sim_casework.urls  # noqa: F401  (read while DEMO is off, or this process would keep the demo's addresses)
 from accounts.models import Membership, Organisation, Team, User
 from accounts.roles import Act, Role
 from accounts.selectors import main_standing

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+import sim_casework.urls  # noqa: F401  (read while DEMO is off, or this process would keep the demo's addresses)
 from audit.alerts.models import Alert
 from audit.context import access_context
 
