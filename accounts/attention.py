@@ -1,4 +1,7 @@
-"""Which people an administrator has to see to: what the home page tells them. Nothing about patients."""
+"""Which people an administrator has to see to: what the home page tells them. Nothing about patients.
+
+Staff checks have a module of their own: accounts.staff_checks.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +10,13 @@ from datetime import timedelta
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.models import Membership, ProfessionalRegistration, User
+from accounts.models import Membership, User
 from accounts.permissions import manageable_people
 from core.models import GuardedQuerySet
 
-# Time enough to renew a registration or to find somebody else for the role.
+# Time enough to find somebody else for the role.
 AHEAD = timedelta(days=30)
 MOST = 10
-
-
-def registrations_running_out(by: User) -> GuardedQuerySet[ProfessionalRegistration]:
-    """Registrations that have run out or will within a month, of active people; soonest first."""
-    return (
-        ProfessionalRegistration.objects.filter(
-            user__in=manageable_people(by).filter(is_active=True),
-            valid_until__lte=timezone.localdate() + AHEAD,
-        )
-        .select_related("user")
-        .order_by("valid_until", "pk")
-    )[:MOST]
 
 
 def roles_running_out(by: User) -> GuardedQuerySet[Membership]:

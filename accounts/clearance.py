@@ -6,7 +6,11 @@ compares the two for every role.
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from django.utils import timezone
 
 from accounts.models import StaffCheck
 from accounts.roles import CLINICAL_ROLES, Role
@@ -18,6 +22,10 @@ ALWAYS = date(9999, 12, 31)
 WORKING_WITH_PATIENTS = frozenset({*CLINICAL_ROLES, Role.POLICE_MENTOR})
 REGISTRATION = "registration"
 CHECKS: tuple[str, ...] = tuple(StaffCheck.Kind.values)
+LABELS = dict(StaffCheck.Kind.choices) | {REGISTRATION: "Professional registration"}
+# So many days before a lapse people are reminded; from the first of them on a check counts as running out.
+REMINDED_AT = (60, 30, 7)
+RUNNING_OUT = timedelta(days=REMINDED_AT[0])
 
 
 def required_of(role: str) -> tuple[str, ...]:
@@ -25,3 +33,36 @@ def required_of(role: str) -> tuple[str, ...]:
     if role not in WORKING_WITH_PATIENTS:
         return ()
     return (*CHECKS, REGISTRATION) if role in CLINICAL_ROLES else CHECKS
+
+
+@dataclass(frozen=True, slots=True)
+class CheckState:
+    """One check that somebody's roles require; ``valid_until`` is empty while nothing is recorded."""
+
+    kind: str
+    valid_until: date | None = None
+    evidence: str = ""
+
+    @property
+    def label(self) -> str:
+        return str(LABELS[self.kind])
+
+    @property
+    def is_in_date(self) -> bool:
+        return self.valid_until is not None and self.valid_until >= timezone.localdate()
+
+    @property
+    def is_running_out(self) -> bool:
+        return self.valid_until is None or self.valid_until <= timezone.localdate() + RUNNING_OUT
+
+
+def required_of_all(roles: Iterable[str]) -> tuple[str, ...]:
+    """Everything that one of the roles requires, each once, in the order in which it is shown."""
+    wanted = {kind for role in roles for kind in required_of(role)}
+    return tuple(kind for kind in (*CHECKS, REGISTRATION) if kind in wanted)
+
+
+def cleared_until(states: Iterable[CheckState]) -> date | None:
+    """The last day on which all of them are in date, as the database keeps it with the role; empty if one is missing."""
+    days = [state.valid_until for state in states]
+    return None if None in days else min((day for day in days if day is not None), default=ALWAYS)

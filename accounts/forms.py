@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accounts.directory import organisations_of_kind, teams_looked_after
-from accounts.models import Organisation, ProfessionalRegistration, Team, User
+from accounts.models import Organisation, ProfessionalRegistration, StaffCheck, Team, User
 from accounts.permissions import grantable_roles, organisations_to_invite_for
 from accounts.roles import Role
 from core.form_fields import CaseworkForm, DayField, LineField, RadioField
@@ -125,6 +125,25 @@ class RenewalForm(CaseworkForm):
         label="Valid until",
         help_text="As the register shows it today",
         error_messages={"required": "Enter the date until which it is valid"},
+    )
+
+
+class StaffCheckForm(CaseworkForm):
+    kind = RadioField(
+        label="What was checked",
+        choices=StaffCheck.Kind.choices,
+        error_messages={"required": "Choose what was checked"},
+    )
+    valid_until = DayField(
+        label="Good until",
+        help_text="The last day. A day that has passed ends their access to patients at once",
+        error_messages={"required": "Enter the last day"},
+    )
+    evidence = LineField(
+        label="What you have seen",
+        max_length=200,
+        help_text="For example, a certificate’s number or the date of a letter. Nothing about health",
+        error_messages={"required": "Write what you have seen"},
     )
 
 

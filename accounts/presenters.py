@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Invitation, Membership, ProfessionalRegistration, User
+from accounts.clearance import REGISTRATION, CheckState, cleared_until
+from accounts.models import Invitation, Membership, ProfessionalRegistration, StaffCheck, User
 from accounts.roles import Role
 from accounts.services.sessions import OpenSession
-from core.formatting import day, moment
+from core.formatting import counted, day, moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ def _role_line(membership: Membership, may_change: bool) -> RoleLine:
         state, tone = "Ended", "grey"
     elif membership.starts_on > today:
         state, tone = "Not begun", "blue"
+    elif not membership.is_cleared:
+        state, tone = "Checks not in date", "red"
     is_over = tone == "grey"
     return RoleLine(
         words=f"{Role(membership.role).label}, {membership.team or membership.organisation}",
@@ -114,6 +118,124 @@ def present_registrations(
             renew_href=reverse("accounts:registration_renew", args=[r.user_id, r.pk]) if may_change else "",
         )
         for r in registrations
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckLine:
+    label: str
+    words: str
+    evidence: str
+    state: str
+    tone: str
+    record_href: str
+
+
+def present_checks(states: Iterable[CheckState], *, person: User, may_change: bool) -> list[CheckLine]:
+    """What somebody's roles require, with its date; the tag is about the date, not about the person."""
+    return [_check_line(state, person if may_change else None) for state in states]
+
+
+def _check_line(state: CheckState, to_change: User | None) -> CheckLine:
+    state_words, tone = "In date", "green"
+    if state.valid_until is None:
+        state_words, tone = "Missing", "red"
+    elif not state.is_in_date:
+        state_words, tone = "Lapsed", "red"
+    elif state.is_running_out:
+        state_words, tone = _days_left(state.valid_until), "yellow"
+    return CheckLine(
+        state.label,
+        until_words(state),
+        state.evidence,
+        state_words,
+        tone,
+        _record_href(state, to_change) if to_change else "",
+    )
+
+
+def _record_href(state: CheckState, person: User) -> str:
+    if state.kind == REGISTRATION:
+        return reverse("accounts:registration_add", args=[person.pk]) if state.valid_until is None else ""
+    return f"{reverse('accounts:check_add', args=[person.pk])}?{urlencode({'kind': state.kind})}"
+
+
+def _days_left(until: date) -> str:
+    left = (until - timezone.localdate()).days
+    return f"{counted(left, 'day')} left" if left else "Last day"
+
+
+def until_words(state: CheckState) -> str:
+    """Good until 3 May 2027 · Lapsed after 3 May 2026 · Not recorded"""
+    if state.valid_until is None:
+        return "Not recorded"
+    return f"{'Good until' if state.is_in_date else 'Lapsed after'} {day(state.valid_until)}"
+
+
+def _in_sentence(words: str) -> str:
+    return words[:1].lower() + words[1:]
+
+
+def access_words(states: Collection[CheckState]) -> str:
+    """Until when the checks let somebody work with patients, or why they do not; empty where nothing is required."""
+    if not states:
+        return ""
+    wanting = [state for state in states if not state.is_in_date]
+    if not wanting:
+        return f"In date for work with patients until {day(cleared_until(states))}."
+    named = "; ".join(f"{state.label}: {_in_sentence(until_words(state))}" for state in wanting)
+    return f"No patient’s record opens at the moment. {named}."
+
+
+def lapse_words(states: Iterable[CheckState]) -> str:
+    """For an administrator's list: what is missing, lapsed or runs out."""
+    return "; ".join(f"{s.label}: {_in_sentence(until_words(s))}" for s in states if s.is_running_out)
+
+
+@dataclass(frozen=True, slots=True)
+class ClearanceLine:
+    """One person of the list of staff checks. ``due_on`` is the day on which the first check lapses."""
+
+    title: str
+    href: str
+    hint: str
+    due_on: date | None
+    status: dict[str, str] | None
+
+
+def present_clearances(
+    people: Iterable[User], states: Mapping[int, Sequence[CheckState]]
+) -> list[ClearanceLine]:
+    """``states`` by the people's keys."""
+    return [_clearance_line(person, states[person.pk]) for person in people]
+
+
+def _clearance_line(person: User, states: Sequence[CheckState]) -> ClearanceLine:
+    until = cleared_until(states)
+    is_lapsed = not all(state.is_in_date for state in states)
+    return ClearanceLine(
+        str(person),
+        reverse("accounts:person", args=[person.pk]),
+        lapse_words(states) or "Everything is in date",
+        due_on=until if until and not is_lapsed else None,
+        status={"text": "No access to patients", "tone": "red"} if is_lapsed else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCheckLine:
+    words: str
+    recorded: str
+
+
+def present_recorded_checks(checks: Iterable[StaffCheck]) -> list[RecordedCheckLine]:
+    return [
+        RecordedCheckLine(
+            f"{check.get_kind_display()}, good until {day(check.valid_until)}: {check.evidence}",
+            f"Recorded {moment(check.recorded_at)}"
+            + (f" by {check.recorded_by}" if check.recorded_by else ""),
+        )
+        for check in checks
     ]
 
 

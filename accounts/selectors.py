@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.models import Membership, MembershipQuerySet, Team, User
-from accounts.roles import ACTS_OF_ROLE, Act, roles_that_may
+from accounts.roles import ACTS_OF_ROLE, Act, Role, roles_that_may
 from audit.providers import Standing
 from core.models import GuardedQuerySet
 
@@ -62,3 +62,27 @@ def members_who_may(team: Team, act: Act) -> GuardedQuerySet[User]:
     ids = [m.user_id for m in memberships]
     people: GuardedQuerySet[User] = User.objects.filter(pk__in=ids).order_by("last_name", "first_name")
     return people
+
+
+def administrators_of(user: User) -> list[User]:
+    """Who looks after this user's account: administrators of the organisation and of the teams; else every one."""
+    current = Membership.objects.current().select_related("user")
+    teams = [m.team_id for m in Membership.objects.filter(user=user, team__isnull=False)]
+    near = list(current.filter(role=Role.ADMINISTRATOR, organisation=user.organisation_id))
+    near += current.filter(role=Role.TEAM_ADMINISTRATOR, team__in=teams)
+    near = near or list(current.filter(role__in=[Role.ADMINISTRATOR, Role.TEAM_ADMINISTRATOR]))
+    return [m.user for m in near]
+
+
+def administrators_to_ask(user: User) -> list[User]:
+    """Whom somebody asks about their roles and checks: administrators of their teams of today; else of their account."""
+    teams = [m.team_id for m in current_memberships(user) if m.team_id]
+    found = {
+        m.user_id: m.user
+        for m in Membership.objects.current()
+        .filter(role=Role.TEAM_ADMINISTRATOR, team__in=teams)
+        .exclude(user=user)
+        .select_related("user")
+        .order_by("user__last_name", "user__first_name")
+    }
+    return list(found.values()) or administrators_of(user)

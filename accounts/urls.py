@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import memberships, people, second_factors, teams
+from accounts.views import memberships, people, second_factors, staff_checks, teams
 from accounts.views.held_submission import held_submission
 from accounts.views.invitation import invitation, invitation_link
 from accounts.views.profile import home_postcode, profile, session_end, sessions_end_others
@@ -22,6 +22,7 @@ urlpatterns = [
     path("people/", people.people, name="people"),
     path("people/invite/", people.person_invite, name="person_invite"),
     path("people/find/", people.person_find, name="person_find"),
+    path("people/checks/", staff_checks.checks, name="checks"),
     path("people/<int:user_id>/", people.person, name="person"),
     path("people/<int:user_id>/invitation/", people.invitation_resend, name="invitation_resend"),
     path("people/<int:user_id>/sessions/end/", people.person_sign_out, name="person_sign_out"),
@@ -32,6 +33,7 @@ urlpatterns = [
         memberships.membership_end,
         name="membership_end",
     ),
+    path("people/<int:user_id>/checks/add/", staff_checks.check_add, name="check_add"),
     path("people/<int:user_id>/registrations/add/", memberships.registration_add, name="registration_add"),
     path(
         "people/<int:user_id>/registrations/<int:registration_id>/renew/",

@@ -9,8 +9,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Membership, User
-from accounts.roles import Role
+from accounts.selectors import administrators_of
 from audit.context import access_context
 from core.due import Due, announce
 from reminders.models import EmailMessageOut
@@ -44,16 +43,6 @@ def ask_again() -> None:
 
 def subject_of(email: EmailMessageOut) -> str:
     return f"{STUCK_EMAIL_SUBJECT}{email.pk}"
-
-
-def administrators_of(user: User) -> list[User]:
-    """Who looks after this user's account: administrators of the organisation and of the teams; else every one."""
-    current = Membership.objects.current().select_related("user")
-    teams = [m.team_id for m in Membership.objects.filter(user=user, team__isnull=False)]
-    near = list(current.filter(role=Role.ADMINISTRATOR, organisation=user.organisation_id))
-    near += current.filter(role=Role.TEAM_ADMINISTRATOR, team__in=teams)
-    near = near or list(current.filter(role__in=[Role.ADMINISTRATOR, Role.TEAM_ADMINISTRATOR]))
-    return [m.user for m in near]
 
 
 def _ask(email: EmailMessageOut) -> None:

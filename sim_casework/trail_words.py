@@ -94,6 +94,8 @@ ROUTES: dict[str, Words] = {
     "accounts:person_leave": ("opened the form to end an account", "sent the form to end an account"),
     "accounts:membership_add": ("opened the form to give a role", "sent the form to give a role"),
     "accounts:membership_end": ("opened the form to end a role", "sent the form to end a role"),
+    "accounts:checks": "looked at whose staff checks run out",
+    "accounts:check_add": ("opened the form for a staff check", "sent a staff check"),
     "accounts:registration_add": (
         "opened the form for a professional registration",
         "sent a professional registration",

@@ -21,12 +21,21 @@ from accounts.forms import ExistingPersonForm, InvitationForm
 from accounts.gate import role_page, signed_in_user
 from accounts.models import User
 from accounts.permissions import manages_account
-from accounts.presenters import account_facts, present_people, present_registrations, present_roles
+from accounts.presenters import (
+    access_words,
+    account_facts,
+    present_checks,
+    present_people,
+    present_recorded_checks,
+    present_registrations,
+    present_roles,
+)
 from accounts.roles import Act
 from accounts.services.invitations import invite_person, resend_invitation
 from accounts.services.leaving import end_person
 from accounts.services.second_factors import has_second_factor, open_reset_of
 from accounts.services.sessions import end_sessions_of
+from accounts.staff_checks import check_states, checks_recorded_of
 from accounts.views.telling import do_and_tell
 from core.step_up import needs_step_up
 from core.submission import try_service
@@ -46,7 +55,7 @@ def people(request: HttpRequest) -> HttpResponse:
     """Everybody in the user's teams and organisations; ?left=yes for those who have gone."""
     by = signed_in_user(request)
     has_left = request.GET.get("left") == "yes"
-    page = _page_number(request.GET.get("page", ""))
+    page = page_number(request.GET.get("page", ""))
     start = (page - 1) * PAGE
     found = list(people_looked_after(by, has_left=has_left)[start : start + PAGE + 1])
     left = "left=yes&" if has_left else ""
@@ -60,7 +69,7 @@ def people(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/people.jinja", context)
 
 
-def _page_number(typed: str) -> int:
+def page_number(typed: str) -> int:
     is_number = typed.isascii() and typed.isdecimal() and len(typed) <= 9
     return min(int(typed), 10_000) if is_number and int(typed) > 0 else 1
 
@@ -73,6 +82,7 @@ def person(request: HttpRequest, user_id: int) -> HttpResponse:
     is_self = found.pk == by.pk
     may_change = found.is_active and not is_self
     reset = open_reset_of(found)
+    states = check_states([found])[found.pk]
     context = {
         "person": found,
         "is_self": is_self,
@@ -82,6 +92,9 @@ def person(request: HttpRequest, user_id: int) -> HttpResponse:
         "is_invited": found.is_active and not found.has_usable_password(),
         "roles": present_roles(roles_within_reach(by, found), may_change=may_change),
         "registrations": present_registrations(registrations_of(found), may_change=may_change),
+        "access": access_words(states),
+        "checks": present_checks(states, person=found, may_change=may_change),
+        "recorded_checks": present_recorded_checks(checks_recorded_of(found)),
         "has_second_factor": has_second_factor(found),
         "reset": reset,
         "asked_by_self": reset is not None and reset.requested_by_id == by.pk,

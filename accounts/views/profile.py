@@ -10,9 +10,16 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.directory import own_roles, registrations_of
 from accounts.forms import HomePostcodeForm
 from accounts.gate import signed_in_user
-from accounts.presenters import present_registrations, present_roles, present_sessions
+from accounts.presenters import (
+    access_words,
+    present_checks,
+    present_registrations,
+    present_roles,
+    present_sessions,
+)
 from accounts.services.home_postcodes import home_postcode_of, keep_home_postcode, remove_home_postcode
 from accounts.services.sessions import end_other_sessions, end_session_called, open_sessions
+from accounts.staff_checks import check_states
 from accounts.views.telling import do_and_tell
 from core.formatting import counted
 from core.submission import try_service
@@ -21,8 +28,11 @@ from core.submission import try_service
 @require_GET
 def profile(request: HttpRequest) -> HttpResponse:
     user = signed_in_user(request)
+    states = check_states([user])[user.pk]
     context = {
         "person": user,
+        "access": access_words(states),
+        "checks": present_checks(states, person=user, may_change=False),
         "roles": present_roles(own_roles(user), may_change=False),
         "registrations": present_registrations(registrations_of(user), may_change=False),
         "has_home_postcode": home_postcode_of(user) is not None,

@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 
-from accounts.gate import signed_in_user
+from accounts.gate import refusal_over_checks, signed_in_user
 from accounts.roles import Act
 from audit.context import current_context
 from cases.models import Patient
@@ -36,6 +36,9 @@ def patient_page(
             user = signed_in_user(request)
             patient = with_open_glass(user, visible_patients(user).filter(pk=patient_id)).first()
             if patient is None:
+                # About the user's own checks alone, and so the same for every patient there is or is not.
+                if page := refusal_over_checks(request, Act.OPEN_RECORD, status=404):
+                    return page
                 raise Http404
             if act is not Act.OPEN_RECORD and not can(user, act, patient):
                 raise PermissionDenied

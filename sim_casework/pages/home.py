@@ -14,13 +14,12 @@ from django.views.decorators.http import require_safe
 
 from accounts.attention import (
     people_not_signed_in_yet,
-    registrations_running_out,
     roles_running_out,
 )
 from accounts.directory import resets_to_confirm
-from accounts.gate import signed_in_user
+from accounts.gate import lapse_facts, signed_in_user
 from accounts.models import User
-from accounts.presenters import role_words
+from accounts.presenters import present_clearances, role_words
 from accounts.roles import Act
 from accounts.selectors import current_memberships, may
 from audit.alerts.presenters import alert_lines
@@ -29,6 +28,7 @@ from audit.findings import backstop_state
 from audit.presenters import backstop_in_words
 from audit.providers import find_officer
 from cases.presenters.break_glass import present_to_review
+from accounts.staff_checks import check_states, lapsed_roles, people_running_out
 from cases.presenters.contacts import present_reviews, present_to_sign
 from cases.presenters.drafts import present_drafts
 from cases.presenters.patients import name_with_reference
@@ -91,6 +91,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "works_with_patients": works_with_patients,
         "reads_trail": may(user, Act.READ_TRAIL),
         "reads_released_plans": may(user, Act.READ_RELEASED_PLAN),
+        "lapse": lapse_facts(user) if lapsed_roles(user) else None,
         "roles": [role_words(membership) for membership in current_memberships(user)],
     }
     return render(request, "pages/home.jinja", context)
@@ -190,9 +191,10 @@ def _for_administrators(user: User) -> Part:
         )
         for reset in resets_to_confirm(user)[:SHOWN]
     ]
+    running_out = list(people_running_out(user)[:SHOWN])
     lines += [
-        Line(f"Registration of {r.user}", _person(r.user), hint=str(r), due_on=r.valid_until)
-        for r in registrations_running_out(user)
+        Line(f"Staff checks of {c.title}", c.href, hint=c.hint, due_on=c.due_on, status=c.status)
+        for c in present_clearances(running_out, check_states(running_out))
     ]
     lines += [
         Line(f"Role of {m.user} ends", _person(m.user), hint=role_words(m), due_on=m.ends_on)
@@ -207,7 +209,11 @@ def _for_administrators(user: User) -> Part:
         "People who need your attention",
         lines,
         "Nobody needs your attention.",
-        [("People", reverse("accounts:people")), ("Teams", reverse("accounts:teams"))],
+        [
+            ("People", reverse("accounts:people")),
+            ("Staff checks", reverse("accounts:checks")),
+            ("Teams", reverse("accounts:teams")),
+        ],
     )
 
 

@@ -25,6 +25,7 @@ from django.db import IntegrityError
 from django.test import Client
 from django.utils import timezone
 
+from accounts.selectors import administrators_of
 from audit.context import access_context
 from audit.models import LogEntry
 from core.due import Due, announce, due_moment
@@ -35,7 +36,6 @@ from reminders.models import DailyWork, EmailMessageOut, Notification
 from reminders.outbox import Finding, look_up
 from reminders.selectors import open_tasks, stuck_emails
 from reminders.services import decide_about_email, mark_all_read
-from reminders.stuck_mail import administrators_of
 from reminders.working_days import digest_cutoff
 from sim_casework.devstack.paths import REPOSITORY
 from tests.people import Cast, make_cast, make_patient
