@@ -16,6 +16,7 @@ from accounts.roles import Act
 from accounts.services.staff_checks import record_check
 from accounts.staff_checks import check_states, people_to_clear
 from accounts.views.people import page_number, the_person
+from core.step_up import needs_step_up
 from core.submission import try_service
 
 
@@ -36,6 +37,7 @@ def checks(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
+@needs_step_up
 @role_page(Act.MANAGE_PEOPLE)
 def check_add(request: HttpRequest, user_id: int) -> HttpResponse:
     by = signed_in_user(request)

@@ -22,6 +22,7 @@ MARKED = {
     "accounts:person_leave",
     "accounts:membership_add",
     "accounts:membership_end",
+    "accounts:check_add",
     "accounts:registration_add",
     "accounts:registration_renew",
     "accounts:second_factor_request",
