@@ -198,6 +198,16 @@ class Membership(BaseModel):
         return f"{self.role}, {self.team or self.organisation}"
 
     @property
+    def is_current(self) -> bool:
+        """Whether it holds today; the account of its user is another matter."""
+        today = timezone.localdate()
+        return (
+            self.starts_on <= today
+            and (self.ends_on is None or self.ends_on >= today)
+            and self.ended_at is None
+        )
+
+    @property
     def is_cleared(self) -> bool:
         return self.cleared_until is not None and self.cleared_until >= timezone.localdate()
 
@@ -272,6 +282,19 @@ class HomePostcode(BaseModel):
 
     def __str__(self) -> str:
         return f"Home postcode {self.pk}"
+
+
+class ClearanceChange(BaseModel):
+    """Somebody's role, check, registration or account has changed, and nobody has looked at their caseload yet.
+
+    Written in the transaction of the change, for administrators see no case; removed by the background work that looks.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return f"Clearance change {self.pk}"
 
 
 class Invitation(BaseModel):

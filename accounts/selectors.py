@@ -86,3 +86,12 @@ def administrators_to_ask(user: User) -> list[User]:
         .order_by("user__last_name", "user__first_name")
     }
     return list(found.values()) or administrators_of(user)
+
+
+def administrators_of_team(team: Team) -> list[User]:
+    """Who looks after the team's people: its own administrators; failing them, those of its two organisations."""
+    current = Membership.objects.current().select_related("user").order_by("pk")
+    found = list(current.filter(role=Role.TEAM_ADMINISTRATOR, team=team)) or list(
+        current.filter(role=Role.ADMINISTRATOR, organisation__in=[team.trust_id, team.force_id])
+    )
+    return [m.user for m in found]

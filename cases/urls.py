@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern] = [
     path("patients/<uuid:patient_id>/duplicates/<uuid:registered_id>/", patients.duplicate, name="duplicate"),
     path("patients/<uuid:patient_id>/case/mentors/", cases.case_hand_over, name="case_hand_over"),
     path("patients/<uuid:patient_id>/case/close/", cases.case_close, name="case_close"),
+    path("cases-without-mentor/", cases.unmentored, name="unmentored"),
     path("contacts-to-sign/", contacts.to_sign, name="to_sign"),
     path("break-glass/", break_glass.break_glass, name="break_glass"),
     path("break-glass/reviews/", break_glass.break_glass_reviews, name="break_glass_reviews"),

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from accounts.models import User
-from reminders import stuck_mail
+from reminders import clearance, stuck_mail
 from reminders.models import DailyWork, Notification
 from reminders.selectors import sees_patient
 
@@ -73,4 +73,5 @@ PIECES: dict[str, Callable[[], None]] = {
     "sessions": delete_expired_sessions,
     "lost notifications": close_lost_notifications,
     "stuck e-mails": stuck_mail.ask_again,
+    "staff checks": clearance.look_at_everybody,
 }

@@ -14,6 +14,7 @@ from audit.alerts.detection import detect
 from audit.reconciliation import compare_changes
 from cases.services.break_glass_reviews import escalate_overdue_reviews
 from core.models import Heartbeat
+from reminders.clearance import look_at_changes
 from reminders.delivery import claim_due, is_anything_due, send_claimed
 from reminders.housekeeping import do_daily_work
 from reminders.mail import compose_emails, send_emails
@@ -31,6 +32,7 @@ def tick(*alive: str) -> int:
     last: a tick that fails shows in /healthz.
     """
     escalate_overdue_reviews()
+    look_at_changes()
     sent = send_due()
     compose_emails()
     send_emails(SECONDS_FOR_MAIL)

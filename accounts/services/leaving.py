@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from django.db import transaction
-from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Membership, User
 from accounts.permissions import manages_account, require_manageable
-from accounts.roles import Act, Role
-from accounts.selectors import members_who_may
+from accounts.services.lapses import follow_up_clearance
 from accounts.services.sessions import end_all_sessions
-from core.due import Due, announce
 from core.errors import DomainError, NotAllowed
-
-_MENTORS = (Role.CLINICAL_MENTOR, Role.POLICE_MENTOR, Role.CLINICAL_LEAD, Role.DEPUTY_LEAD)
 
 
 def end_person(*, by: User, user: User) -> None:
@@ -36,31 +31,10 @@ def end_person(*, by: User, user: User) -> None:
         leaver.is_active = False
         leaver.left_at = now
         leaver.save(update_fields=["is_active", "left_at"])
-        roles = list(Membership.objects.filter(user=leaver, ended_at__isnull=True).select_related("team"))
-        for membership in roles:
+        for membership in Membership.objects.filter(user=leaver, ended_at__isnull=True):
             membership.ended_at = now
             membership.ended_by = by
             membership.save(update_fields=["ended_at", "ended_by"])
         end_all_sessions(leaver)
-        for membership in roles:
-            _tell_leads(membership)
-
-
-def _tell_leads(membership: Membership) -> None:
-    """Open cases stay with the team; only a lead can say who mentors them now."""
-    team = membership.team
-    if team is None or membership.role not in _MENTORS:
-        return
-    leads = list(members_who_may(team, Act.CHANGE_CASE))
-    if leads:
-        announce(
-            Due(
-                kind="mentor-left",
-                subject=f"accounts.membership:{membership.pk}",
-                at=timezone.now(),
-                recipients=leads,
-                text=f"{membership.user} has left {team}. Give their open cases another mentor.",
-                link=reverse("home"),
-                is_ticked_off=True,
-            )
-        )
+        # Open cases stay with the team; its leads are asked who mentors them now.
+        follow_up_clearance(leaver)

@@ -23,6 +23,7 @@ from accounts.permissions import (
     why_role_does_not_fit,
 )
 from accounts.roles import TEAM_ROLES
+from accounts.services.lapses import follow_up_clearance
 from audit.context import current_context
 from core.errors import DomainError, NotAllowed
 
@@ -161,9 +162,17 @@ def add_membership(
         raise DomainError("The last day must not be before the first day", field="ends_on")
     if _overlaps(user, role, team, starts_on, ends_on):
         raise DomainError(f"{user} already has this role at that time", field="role")
-    return Membership.objects.create(
-        user=user, role=role, team=team, organisation=user.organisation, starts_on=starts_on, ends_on=ends_on
-    )
+    with transaction.atomic():
+        given = Membership.objects.create(
+            user=user,
+            role=role,
+            team=team,
+            organisation=user.organisation,
+            starts_on=starts_on,
+            ends_on=ends_on,
+        )
+        follow_up_clearance(user)
+    return given
 
 
 def _overlaps(user: User, role: str, team: Team | None, starts_on: date, ends_on: date | None) -> bool:
@@ -186,4 +195,6 @@ def end_membership(*, by: User, membership: Membership) -> None:
         raise DomainError("This role has already been ended.")
     membership.ended_at = timezone.now()
     membership.ended_by = by
-    membership.save(update_fields=["ended_at", "ended_by"])
+    with transaction.atomic():
+        membership.save(update_fields=["ended_at", "ended_by"])
+        follow_up_clearance(membership.user)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 
+from django.db import transaction
 from django.utils import timezone
 
+from accounts.clearance import REGISTRATION
 from accounts.models import ProfessionalRegistration, User
 from accounts.permissions import require_manageable
+from accounts.services.lapses import follow_up_clearance
 from accounts.services.people import require_system
 from core.errors import DomainError
 
@@ -27,9 +30,12 @@ def add_registration(
     if ProfessionalRegistration.objects.filter(body=body, number=number).exists():
         raise DomainError("This registration is already recorded", field="number")
     _require_ahead(valid_until)
-    return ProfessionalRegistration.objects.create(
-        user=user, body=body, number=number, valid_until=valid_until
-    )
+    with transaction.atomic():
+        added = ProfessionalRegistration.objects.create(
+            user=user, body=body, number=number, valid_until=valid_until
+        )
+        follow_up_clearance(user, renewed=[REGISTRATION])
+    return added
 
 
 def renew_registration(*, by: User | None, registration: ProfessionalRegistration, valid_until: date) -> None:
@@ -42,7 +48,9 @@ def renew_registration(*, by: User | None, registration: ProfessionalRegistratio
     if valid_until <= registration.valid_until:
         raise DomainError("The new date must be later than the one recorded", field="valid_until")
     registration.valid_until = valid_until
-    registration.save(update_fields=["valid_until"])
+    with transaction.atomic():
+        registration.save(update_fields=["valid_until"])
+        follow_up_clearance(registration.user, renewed=[REGISTRATION])
 
 
 def _require(by: User | None, user: User) -> None:

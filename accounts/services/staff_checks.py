@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
+from django.db import transaction
+
 from accounts.models import StaffCheck, User
 from accounts.permissions import require_manageable
+from accounts.services.lapses import follow_up_clearance
 from accounts.services.people import require_system
 from core.errors import DomainError
 
@@ -31,6 +34,9 @@ def record_check(*, by: User | None, user: User, kind: str, valid_until: date, e
     evidence = " ".join(evidence.split())
     if not evidence:
         raise DomainError("Write what you have seen", field="evidence")
-    return StaffCheck.objects.create(
-        user=user, kind=kind, valid_until=valid_until, evidence=evidence, recorded_by=by
-    )
+    with transaction.atomic():
+        recorded = StaffCheck.objects.create(
+            user=user, kind=kind, valid_until=valid_until, evidence=evidence, recorded_by=by
+        )
+        follow_up_clearance(user, renewed=[kind])
+    return recorded

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from urllib.parse import urlencode
@@ -53,6 +53,41 @@ def present_caseload(
             mentors=_mentors(case),
         )
         for case in page.cases
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class UnmentoredLine:
+    """A case that lacks a mentor, as components/tasks.jinja draws it; the link hands it over."""
+
+    title: str
+    about: str
+    href: str
+    hint: str
+
+
+def present_unmentored(cases: Iterable[Case]) -> list[UnmentoredLine]:
+    """The rows come from ``cases_without_mentor``, which says of each mentor whether they work here today."""
+    return [
+        UnmentoredLine(
+            case.patient.full_name,
+            case.patient.reference,
+            reverse("cases:case_hand_over", args=[case.patient_id]),
+            "; ".join(_lacking(case)),
+        )
+        for case in cases
+    ]
+
+
+def _lacking(case: Case) -> list[str]:
+    mentors = [
+        (case.clinical_mentor, "clinical mentor", case.clinical_works, case.clinical_is_here),  # type: ignore[attr-defined]
+        (case.police_mentor, "police mentor", case.police_works, case.police_is_here),  # type: ignore[attr-defined]
+    ]
+    return [
+        f"{mentor}, {part}: {'a staff check is not in date' if is_here else 'no longer in the team'}"
+        for mentor, part, works, is_here in mentors
+        if not works
     ]
 
 

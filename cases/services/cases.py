@@ -8,6 +8,7 @@ from django.utils import timezone
 from accounts.models import Team, User
 from accounts.roles import CLINICAL_ROLES, Act, Role
 from accounts.selectors import current_memberships, teams_in_which
+from accounts.services.lapses import ask_for_look_at_caseload
 from cases.case_changes import tell_handed_over
 from cases.models import Case, Patient, Visit
 from cases.permissions import grant_to_team
@@ -62,11 +63,15 @@ def hand_over(*, by: User, case: Case, version: int, clinical_mentor: User, poli
             "a police mentor",
             stays=police_mentor.pk == current.police_mentor_id,
         )
+        former = [current.clinical_mentor, current.police_mentor]
         current.clinical_mentor = clinical_mentor
         current.police_mentor = police_mentor
         current.version += 1
         current.save()
         tell_handed_over(by, current)
+        for mentor in former:
+            if mentor not in (clinical_mentor, police_mentor):
+                ask_for_look_at_caseload(mentor)
     return current
 
 
@@ -95,11 +100,17 @@ def close_case(*, by: User, case: Case, version: int, next_service: str, step_do
         current.step_down_note = step_down_note
         current.version += 1
         current.save()
+        for mentor in (current.clinical_mentor, current.police_mentor):
+            ask_for_look_at_caseload(mentor)
     return current
 
 
 def _locked(by: User, case: Case, version: int) -> Case:
-    current = Case.objects.select_for_update(of=("self",)).select_related("team").get(pk=case.pk)
+    current = (
+        Case.objects.select_for_update(of=("self",))
+        .select_related("team", "clinical_mentor", "police_mentor")
+        .get(pk=case.pk)
+    )
     if current.team not in teams_in_which(by, Act.CHANGE_CASE):
         raise NotAllowed("You may not change cases of this team.")
     if current.version != version:

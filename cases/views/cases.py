@@ -9,20 +9,35 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
 
-from accounts.gate import signed_in_user
+from accounts.gate import role_page, signed_in_user
 from accounts.models import User
 from accounts.roles import Act
 from cases.forms.patients import CloseCaseForm, HandOverForm
 from cases.models import Case, Patient
+from cases.presenters.caseload import present_unmentored
 from cases.presenters.patients import identity, mentor_choices, name_with_reference, record_href
 from cases.selectors.patients import mentors_of, open_case_for
+from cases.selectors.unmentored import MOST_UNMENTORED, cases_without_mentor
 from cases.services.cases import close_case, hand_over
 from cases.views.clashes import save_edit
 from cases.views.drafts import PageDraft
 from cases.views.gate import patient_page
 
 CASE_CLOSE = "case-close"
+
+
+@require_safe
+@role_page(Act.CHANGE_CASE)
+def unmentored(request: HttpRequest) -> HttpResponse:
+    """The team's open cases one of whose mentors cannot work with patients today."""
+    found = list(cases_without_mentor(signed_in_user(request))[: MOST_UNMENTORED + 1])
+    context = {
+        "lines": present_unmentored(found[:MOST_UNMENTORED]),
+        "has_more": len(found) > MOST_UNMENTORED,
+    }
+    return render(request, "cases/unmentored.jinja", context)
 
 
 @patient_page(Act.CHANGE_CASE)

@@ -22,13 +22,14 @@ from accounts.models import User
 from accounts.presenters import present_clearances, role_words
 from accounts.roles import Act
 from accounts.selectors import current_memberships, may
+from accounts.staff_checks import check_states, lapsed_roles, people_running_out
 from audit.alerts.presenters import alert_lines
 from audit.alerts.selectors import alerts_before, has_waiting_alerts
 from audit.findings import backstop_state
 from audit.presenters import backstop_in_words
 from audit.providers import find_officer
 from cases.presenters.break_glass import present_to_review
-from accounts.staff_checks import check_states, lapsed_roles, people_running_out
+from cases.presenters.caseload import present_unmentored
 from cases.presenters.contacts import present_reviews, present_to_sign
 from cases.presenters.drafts import present_drafts
 from cases.presenters.patients import name_with_reference
@@ -36,6 +37,7 @@ from cases.presenters.visits import present_visits
 from cases.selectors.break_glass import break_glass_to_review
 from cases.selectors.contacts import contacts_to_sign, open_reviews
 from cases.selectors.drafts import old_drafts_of_team, unfinished_drafts
+from cases.selectors.unmentored import cases_without_mentor
 from cases.selectors.visits import visits_today
 from core.formatting import counted
 from crisis_plans.models import PlanVersion
@@ -162,6 +164,13 @@ def _for_leads(user: User) -> list[Part]:
             present_reviews(open_reviews(user)[:SHOWN]),
             "No contact waits for a review.",
             [("All open reviews", reverse("cases:contact_reviews"))],
+        ),
+        Part(
+            "unmentored",
+            "Cases without a mentor",
+            present_unmentored(cases_without_mentor(user)[:SHOWN]),
+            "Every open case of your team has mentors who can work.",
+            [("All cases without a mentor", reverse("cases:unmentored"))],
         ),
         Part(
             "team-overdue",

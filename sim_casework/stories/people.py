@@ -8,6 +8,7 @@ import hashlib
 from dataclasses import dataclass
 
 from django.contrib.auth.hashers import make_password
+from django.utils import timezone
 
 from accounts.clearance import CHECKS, required_of
 from accounts.models import Organisation, Team, User
@@ -16,6 +17,7 @@ from accounts.services.people import add_membership, add_organisation, add_perso
 from accounts.services.registrations import add_registration
 from accounts.services.second_factors import give_totp
 from accounts.services.staff_checks import record_check
+from audit.context import access_context
 
 # For trying the ordinary sign-in; the page of codes shows the second factor.
 DEMO_PASSWORD = "a demo needs no secrets"  # noqa: S105
@@ -161,3 +163,21 @@ def _tell(
 def totp_secret(username: str) -> str:
     """The same secret at each fresh start, so that an authenticator app set up once goes on working."""
     return base64.b32encode(hashlib.sha256(f"demo {username}".encode()).digest()[:20]).decode()
+
+
+def tell_lapses(people: dict[str, User]) -> None:
+    """One training that lapses in five days, and one vetting that lapsed the day before yesterday: the lead in Southbay
+    looks after Shan's people. Told last, for nobody writes about patients after that."""
+    for administrator, username, kind, days in [
+        ("tess.thorn", "pru.pell", "training", 5),
+        ("stan.stile", "shan.spry", "vetting", -2),
+    ]:
+        by = people[administrator]
+        with access_context(route="demo.story", actor=by, reason="demo story"):
+            record_check(
+                by=by,
+                user=people[username],
+                kind=kind,
+                valid_until=timezone.localdate() + dt.timedelta(days=days),
+                evidence="Invented for the demo",
+            )

@@ -81,6 +81,10 @@ ALLOWED: dict[tuple[str, str], str] = {
     ): "entries read by the detectors; no patient becomes an object",
     ("audit.alerts.selectors", "recorded_query"): "how many alerts of a kind were decided, and how",
     ("cases.closeness", "recorded_query"): "staff compared with those they opened; only a match is named",
+    (
+        "cases.selectors.unmentored",
+        "recorded_query",
+    ): "counts open cases for their lead, and names mentors; no patient",
     ("cases.selectors.contacts", "recorded_query"): "dates of last contacts of patients already listed",
     (
         "cases.selectors.break_glass",

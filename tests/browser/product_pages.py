@@ -27,9 +27,10 @@ from playwright.sync_api import Page
 from accounts.models import HeldSubmission, Membership, ProfessionalRegistration
 from accounts.services.invitations import invite_person
 from accounts.services.second_factors import request_second_factor_reset
+from accounts.services.staff_checks import record_check
 from audit.alerts.putting import put_new_alerts
 from audit.context import access_context
-from cases.models import Patient
+from cases.models import Case, Patient
 from cases.services.break_glass import end_break_glass
 from cases.services.contacts import strike_out_contact
 from cases.services.drafts import keep_draft
@@ -450,6 +451,8 @@ _CONTACTS = [
     wrong("cases:contact_addendum", "amira", "Save addendum", at=SIGNED_CONTACT),
     State("cases:contact_strike_out", "amira", at=SIGNED_CONTACT),
     wrong("cases:contact_strike_out", "amira", "Strike out", at=SIGNED_CONTACT),
+    State("cases:unmentored", "lena"),
+    State("cases:unmentored", "sia", "empty"),
     State("cases:contact_reviews", "lena"),
     State("cases:contact_reviews", "sia", "empty"),
     State("cases:contact_review", "lena", at=REVIEWED_CONTACT),
@@ -510,6 +513,10 @@ _PEOPLE = [
     wrong("accounts:membership_add", "oona", "Give this role", at=CAL),
     State("accounts:membership_end", "oona", at=key(user_id="cal", membership_id="membership of cal")),
     State("accounts:checks", "oona"),
+    State("home", "pru", "a check not in date"),
+    State("accounts:profile", "pru", "a check not in date"),
+    State("caseload", "pru", "a check not in date", status=403),
+    State("accounts:person", "oona", "a check not in date", at=key(user_id="pru")),
     State("accounts:check_add", "oona", query="?kind=vetting", at=CAL),
     wrong("accounts:check_add", "oona", "Record", at=CAL),
     State("accounts:registration_add", "oona", at=CAL),
@@ -634,6 +641,12 @@ def _add_patients(world: World) -> None:
         },
     }.items():
         world.keys[name] = make_patient(cast.north, cast["amira"], cast["pete"], **details).pk
+    # Pru's vetting has lapsed; somebody with a long name waits for her.
+    long = Case.objects.get(patient=world.keys["long"])
+    long.police_mentor = cast["pru"]
+    long.save()
+    for kind, valid_until in (("vetting", dt.date(2020, 1, 1)), ("training", dt.date(2020, 6, 1))):
+        record_check(by=None, user=cast["pru"], kind=kind, valid_until=valid_until, evidence=LONG_WORD[:150])
 
 
 def _write_plans(world: World) -> None:

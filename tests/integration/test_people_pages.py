@@ -24,7 +24,6 @@ from accounts.permissions import grantable_roles, manageable_people, manages_acc
 from accounts.roles import TEAM_ROLES, Role
 from accounts.selectors import may
 from audit.context import access_context
-from core import due
 from tests.people import Cast, make_cast
 from tests.sessions import give_app, sign_in
 
@@ -330,25 +329,6 @@ def test_leaver_is_listed_apart(client: Client, cast: Cast) -> None:
     client.post(f"/people/{cast['amira'].pk}/leave/")
     assert "Amira Adeyemi" not in client.get("/people/").content.decode().split("Invite somebody")[1]
     assert "Amira Adeyemi" in client.get("/people/?left=yes").content.decode()
-
-
-def test_leads_are_told_whose_cases_need_another_mentor(
-    client: Client, cast: Cast, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[due.Due] = []
-
-    class Listener:
-        def announced(self, item: due.Due) -> None:
-            told.append(item)
-
-        def settled(self, *, kind: str, subject: str) -> None: ...
-
-    monkeypatch.setattr(due, "_subscribers", [Listener()])
-    sign_in(client, cast["tess"])
-    client.post(f"/people/{cast['amira'].pk}/leave/")
-    (item,) = told
-    assert {user.username for user in item.recipients} == {"lena", "dev"}
-    assert item.text == "Amira Adeyemi has left North team. Give their open cases another mentor."
 
 
 def test_nobody_closes_their_own_account(client: Client, cast: Cast) -> None:

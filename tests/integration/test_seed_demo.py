@@ -22,6 +22,7 @@ from audit.context import access_context
 from cases.models import BreakGlass
 from cases.permissions import visible_patients
 from cases.selectors.break_glass import break_glass_to_review, opened_under
+from cases.selectors.unmentored import cases_without_mentor
 from crisis_plans.selectors import current_plan, plans_awaiting_approval
 from reminders.models import Reminder
 from sim_casework.stories.patients import told_by
@@ -118,3 +119,15 @@ def test_one_break_glass_was_reviewed_and_one_waits() -> None:
         routes = {line.entry.route for line in opened_under(waiting[0])}
         assert routes == {"demo.story", "patient_record", "crisis_plans:plan"}
         assert BreakGlass.objects.filter(review__verdict="appropriate").exists()
+
+
+def test_one_check_lapses_soon_and_one_has_lapsed() -> None:
+    pru, shan = (User.objects.get(username=name) for name in ("pru.pell", "shan.spry"))
+    with access_context(route="tests", is_system=True):
+        assert visible_patients(pru).exists()
+        assert not visible_patients(shan).exists()
+        told_about = {r.recipient.username for r in Reminder.objects.filter(kind="staff-check-lapse")}
+    assert told_about == {"pru.pell", "tess.thorn", "shan.spry", "stan.stile"}
+    sia = User.objects.get(username="sia.sand")
+    with told_by(sia):
+        assert cases_without_mentor(sia).exists()

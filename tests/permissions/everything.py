@@ -16,12 +16,12 @@ from allauth.mfa.webauthn.internal.auth import WebAuthn
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Membership, ProfessionalRegistration, User
+from accounts.models import Membership, ProfessionalRegistration, StaffCheck, User
 from accounts.roles import Role
 from accounts.services.second_factors import request_second_factor_reset
 from audit.alerts.models import Alert
 from audit.context import access_context
-from cases.models import BreakGlass, Contact, Draft, Patient, Visit
+from cases.models import BreakGlass, Case, Contact, Draft, Patient, Visit
 from core.due import Due, announce
 from reminders import ticks
 from reminders.models import EmailMessageOut, Notification, Reminder
@@ -133,6 +133,8 @@ def make_everything() -> Everything:
         "decided": decided_alert(cast, kind="next of kin"),
     }
     with access_context(route="tests.everything", is_system=True):
+        _leave_without_police_mentor(cast, wren)
+    with access_context(route="tests.everything", is_system=True):
         return Everything(
             cast=cast,
             wren=wren,
@@ -174,6 +176,16 @@ def _stand_in(cast: Cast) -> User:
             user=gwen, role=Role.CLINICAL_MENTOR, team=cast.south, organisation=cast.south.trust
         )
     return gwen
+
+
+def _leave_without_police_mentor(cast: Cast, patient: Patient) -> None:
+    """The case names Pru, whose vetting has lapsed; nobody asks an address as her."""
+    case = Case.objects.get(patient=patient)
+    case.police_mentor = cast["pru"]
+    case.save()
+    StaffCheck.objects.create(
+        user=cast["pru"], kind="vetting", valid_until=dt.date(2020, 1, 1), evidence="Seen then"
+    )
 
 
 def _task(cast: Cast) -> Reminder:

@@ -18,7 +18,7 @@ from crisis_plans.services.reviews import announce_review
 from sim_casework.stories.alerts import tell_alerts, tell_namesakes
 from sim_casework.stories.break_glass import tell_break_glass
 from sim_casework.stories.patients import REVIEW_STORY, Pair, tell_north, tell_south, told_by
-from sim_casework.stories.people import tell_people
+from sim_casework.stories.people import tell_lapses, tell_people
 
 SHOWCASE_REVIEW_IN = timedelta(seconds=45)
 
@@ -53,6 +53,7 @@ class Command(BaseCommand):
             ]
         )
         tell_break_glass([people["sol.sorrel"], people["sara.sedge"]], people["lena.lund"], [nora, omar])
+        tell_lapses(people)
         self.stdout.write(f"Told the stories of {len(people)} invented people and the patients of two teams.")
 
     def _let_a_review_fall_due(self) -> None:
