@@ -76,7 +76,8 @@ def administrators_of(user: User) -> list[User]:
 
 def administrators_to_ask(user: User) -> list[User]:
     """Whom somebody asks about their roles and checks: administrators of their teams of today; else of their account."""
-    teams = [m.team_id for m in current_memberships(user) if m.team_id]
+    # Not from current_memberships: what it keeps on the object is old as soon as a check is recorded.
+    teams = [m.team_id for m in Membership.objects.current().filter(user=user, team__isnull=False)]
     found = {
         m.user_id: m.user
         for m in Membership.objects.current()

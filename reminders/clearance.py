@@ -18,7 +18,6 @@ from reminders.models import Reminder
 
 logger = logging.getLogger(__name__)
 
-ROUTE = "reminders.clearance"
 LOOKED_AT_ONCE = 50
 
 
@@ -36,15 +35,15 @@ def look_at_changes() -> None:
 def look_at_everybody() -> None:
     """What happens by the calendar alone: checks that lapse or soon will, roles that end or begin. Once a day."""
     for user in people_to_remind():
-        with access_context(route=ROUTE, is_system=True):
+        with access_context(route="reminders.clearance", is_system=True):
             remind_of_lapses(user)
     for user in _named_or_asked_about():
-        with access_context(route=ROUTE, is_system=True):
+        with access_context(route="reminders.clearance", is_system=True):
             pass_caseload_on(user, has_changed=False)
 
 
 def _look(change: ClearanceChange) -> None:
-    with access_context(route=ROUTE, is_system=True):
+    with access_context(route="reminders.clearance", is_system=True):
         ours = ClearanceChange.objects.select_for_update(skip_locked=True, of=("self",))
         locked = ours.select_related("user").filter(pk=change.pk).first()
         if locked is not None:
@@ -54,7 +53,7 @@ def _look(change: ClearanceChange) -> None:
 
 def _named_or_asked_about() -> list[User]:
     """Mentors who cannot work, and those about whom the leads were asked: they may be back since."""
-    with access_context(route=ROUTE, is_system=True):
+    with access_context(route="reminders.clearance", is_system=True):
         keys = {user.pk for user in mentors_who_cannot_work()}
         asked = Reminder.objects.filter(kind=CASES_WITHOUT_MENTOR, settled_at__isnull=True)
         keys |= {mentor_of_subject(reminder.subject) for reminder in asked}

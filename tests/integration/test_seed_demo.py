@@ -121,6 +121,7 @@ def test_one_break_glass_was_reviewed_and_one_waits() -> None:
         assert BreakGlass.objects.filter(review__verdict="appropriate").exists()
 
 
+@pytest.mark.usefixtures("told")
 def test_one_check_lapses_soon_and_one_has_lapsed() -> None:
     pru, shan = (User.objects.get(username=name) for name in ("pru.pell", "shan.spry"))
     with access_context(route="tests", is_system=True):
