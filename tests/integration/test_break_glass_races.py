@@ -157,6 +157,14 @@ def test_a_tick_tells_everybody_in_charge_of_an_overdue_review_by_one_urgent_let
     assert len(mail.outbox) == before
 
 
+def test_a_fault_in_escalating_keeps_no_reminder_from_being_sent(cast: Cast) -> None:
+    opened(cast["sol"], cast.nora)
+    with patch("reminders.ticks.escalate_overdue_reviews", side_effect=ValueError):
+        ticks.tick()
+    with looking():
+        assert Reminder.objects.filter(kind="break-glass-opened", sent_at__isnull=False).exists()
+
+
 def test_two_ticks_at_once_escalate_once(cast: Cast) -> None:
     opened_last_week(cast)
     together, found = Barrier(3), []
