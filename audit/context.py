@@ -16,6 +16,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
 
 from core.access_guard import current_recorder
+from core.acting import Acting
 from core.errors import NotAllowed, NotVisible
 
 if TYPE_CHECKING:
@@ -153,6 +154,15 @@ class AccessContext:
     def note(self, pending: PendingEntry) -> None:
         """Add an entry of its own to what this context writes."""
         self.pending.append(pending)
+
+    @property
+    def acting(self) -> Acting:
+        """Who is at work, as the database's row policies are told."""
+        return Acting(
+            user=self.actor.pk if self.actor is not None else None,
+            is_system=self.is_system,
+            request=self.request_id,
+        )
 
     @property
     def has_something_to_tell(self) -> bool:

@@ -41,6 +41,7 @@ class TrailMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         context = AccessContext(
+            actor=request.user if request.user.is_authenticated else None,
             method=request.method or "",
             remote_addr=trusted_address(request),
             session_ref=session_reference(request.session.session_key),

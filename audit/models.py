@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NoReturn
 from auditlog.models import AbstractLogEntry, LogEntryManager
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 
 from audit.alerts.models import Alert, AlertEntry, AlertPutBefore, AlertStep, Bookmark
 from core.access_guard import require_recorder
@@ -95,7 +96,7 @@ class LogEntry(GuardedModel, AbstractLogEntry):
     )
     cid = models.CharField(max_length=255, null=True)  # noqa: DJ001  (auditlog writes None)
     # The database's clock; the application has no right to set it.
-    timestamp = models.DateTimeField(db_default=models.functions.Now())
+    timestamp = models.DateTimeField(db_default=Now())
 
     actor_name = models.CharField(max_length=150, default="")
     on_behalf_of = models.CharField(max_length=150, default="")

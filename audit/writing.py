@@ -25,6 +25,7 @@ from django.utils.crypto import salted_hmac
 from audit import providers
 from audit.context import AccessContext, PendingEntry
 from core.access_guard import permit_statements
+from core.acting import acting
 
 if TYPE_CHECKING:
     from audit.models import EntrySubject, LogEntry
@@ -100,20 +101,13 @@ def recorded_transaction(context: AccessContext) -> Iterator[Callable[[], None]]
     Raises: whatever the work, the writing or the commit raises, with everything rolled back.
     """
     try:
-        with transaction.atomic():
-            enter(context)
+        with transaction.atomic(), acting(context.acting):
             yield lambda: write_entries(context)
     except BaseException as error:
         if _is_certainly_undone(error):
             _writer.take_back(context.numbers)
         context.numbers.clear()
         raise
-
-
-def enter(context: AccessContext) -> None:
-    """Tell the database whose request the transaction is: the write backstop notes it beside each change."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('sim.request', %s, true)", [str(context.request_id)])
 
 
 def _is_certainly_undone(error: BaseException) -> bool:

@@ -16,8 +16,9 @@ class CasesConfig(AppConfig):
         )
         from audit.tracking import track
         from cases.closeness import find_closeness
+        from cases.look_ups import references_of
         from cases.models import Patient
-        from cases.permissions import explain_access, find_references
+        from cases.permissions import explain_access
         from cases.presenters.contacts import register_contact_drafts
         from cases.presenters.drafts import register_patient_drafts
         from cases.review import PatientsUnderReview
@@ -25,7 +26,7 @@ class CasesConfig(AppConfig):
         for model in apps.get_app_config("cases").get_models():
             track(model, clear=["reference"] if model is Patient else [])
         register_access_explainer(explain_access)
-        register_reference_finder(find_references)
+        register_reference_finder(references_of)
         register_people_under_review(PatientsUnderReview())
         register_closeness_finder(find_closeness)
         register_contact_drafts()

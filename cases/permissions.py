@@ -32,6 +32,7 @@ from cases.models import (
     PatientUserObjectPermission,
 )
 from core.access_guard import permit_statements
+from core.acting import asking_about
 from core.models import GuardedQuerySet
 
 _MEMBERS = "group__team__memberships__"
@@ -62,9 +63,10 @@ def visible_patients(user: User, act: Act = Act.OPEN_RECORD) -> GuardedQuerySet[
 
 
 def can(user: User, act: Act, patient: Patient | uuid.UUID) -> bool:
-    """Whether the user may do this on this patient now; the same rule as ``visible_patients``."""
+    """Whether the user may do this on this patient now, whoever asks; the same rule as ``visible_patients``."""
     key = patient.pk if isinstance(patient, Patient) else patient
-    return visible_patients(user, act).filter(pk=key).exists()
+    with asking_about(user.pk):
+        return visible_patients(user, act).filter(pk=key).exists()
 
 
 def _may(user: User, act: Act) -> Q:
@@ -234,9 +236,3 @@ def _explain_by_review(user: User, patients: Collection[uuid.UUID]) -> dict[uuid
 def relationship_of_review(reference: str) -> Relationship:
     """What an IG officer's review covers: entries, and finding the person they are about."""
     return Relationship("IG review", reference, only_kinds=_KINDS_FOR_REVIEW)
-
-
-def find_references(patients: Collection[uuid.UUID]) -> Mapping[uuid.UUID, str]:
-    """For the trail alone: the references of those keys that are patients, whoever asks."""
-    with permit_statements():
-        return dict(Patient.objects.filter(pk__in=patients).values_list("pk", "reference"))

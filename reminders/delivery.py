@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models.functions import Now
 
 from accounts.models import User
@@ -20,6 +20,7 @@ from audit.context import access_context
 from cases.models import Case
 from cases.permissions import can
 from core.access_guard import recorded_query
+from core.acting import acting_as_system
 from core.due import Due, announce
 from core.models import GuardedQuerySet
 from reminders.models import Notification, Reminder
@@ -72,13 +73,11 @@ def claim_due(limit: int = CLAIMED_AT_ONCE, *, only: uuid.UUID | None = None) ->
 
 def is_anything_due() -> bool:
     """Whether a claim would find something; asked first, so that an idle tick leaves no entry on the trail."""
-    return bool(
-        Reminder.objects.filter(
-            sent_at__isnull=True, settled_at__isnull=True, withdrawn_at__isnull=True, due_at__lte=Now()
-        )
-        .exclude(lease_until__gte=Now())
-        .exists()
-    )
+    waiting = Reminder.objects.filter(
+        sent_at__isnull=True, settled_at__isnull=True, withdrawn_at__isnull=True, due_at__lte=Now()
+    ).exclude(lease_until__gte=Now())
+    with transaction.atomic(), acting_as_system():
+        return waiting.exists()
 
 
 def send_claimed(claims: Sequence[Claim]) -> list[Reminder]:

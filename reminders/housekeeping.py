@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from accounts.models import User
+from core.acting import acting_as_system
 from reminders import clearance, stuck_mail
 from reminders.models import DailyWork, Notification
 from reminders.selectors import sees_patient
@@ -36,7 +37,7 @@ def _do(name: str, piece: Callable[[], None]) -> None:
     today = timezone.localdate()
     DailyWork.objects.bulk_create([DailyWork(name=name)], ignore_conflicts=True)
     try:
-        with transaction.atomic():
+        with transaction.atomic(), acting_as_system():
             mine = DailyWork.objects.select_for_update(skip_locked=True).filter(
                 Q(done_on__isnull=True) | ~Q(done_on=today), pk=name
             )

@@ -21,6 +21,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.models import User
+from core.acting import acting_as_system
 from core.formatting import counted
 from core.models import GuardedQuerySet
 from reminders import stuck_mail
@@ -145,12 +146,14 @@ def _compose_for_everybody(which: Q, *, digest_on: date | None = None, is_urgent
         users = users.exclude(
             Exists(EmailMessageOut.objects.filter(recipient=OuterRef("pk"), digest_on=digest_on))
         )
-    for user in users.order_by("pk"):
+    with transaction.atomic(), acting_as_system():
+        recipients = list(users.order_by("pk"))
+    for user in recipients:
         _compose(user, which, digest_on, is_urgent)
 
 
 def _compose(user: User, which: Q, digest_on: date | None, is_urgent: bool) -> None:
-    with transaction.atomic():
+    with transaction.atomic(), acting_as_system():
         visible = _not_mailed(which).filter(sees_patient(user, "reminder__"), user=user)
         covered = list(visible.select_for_update(skip_locked=True, of=("self",)))
         if not covered:

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from core.access_guard import recorded_query
+from core.acting import acting_as_system
 from core.due import Due
 from reminders.doorbell import ring
 from reminders.models import Notification, Reminder
@@ -41,7 +42,7 @@ class ReminderSubscriber:
         reminders = [_reminder(due, recipient) for recipient in _distinct(due.recipients)]
         if not reminders:
             return
-        with recorded_query("reminders written", writes=Reminder):
+        with recorded_query("reminders written", writes=Reminder), acting_as_system():
             Reminder.objects.bulk_create(
                 reminders, update_conflicts=True, unique_fields=_UNIQUE, update_fields=_RENEWED
             )
@@ -51,7 +52,7 @@ class ReminderSubscriber:
     def settled(self, *, kind: str, subject: str) -> None:
         """Mark the fact's reminders as dealt with: the unsent are not sent any more, the sent count as read."""
         of_fact = Q(kind=kind, subject=subject)
-        with recorded_query("reminders settled", writes=Reminder):
+        with recorded_query("reminders settled", writes=Reminder), acting_as_system():
             unsettled = Reminder.objects.filter(of_fact, settled_at__isnull=True)
             has_any = False
             # Again until none is left, and only then the notifications: each statement sees what a worker has

@@ -11,17 +11,26 @@ from dataclasses import dataclass
 
 import psycopg
 import pytest
+import time_machine
 from django.db import connections
 from django.test import TransactionTestCase
+from django.utils import timezone
 from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
+from core import acting
 from sim_casework.devstack.paths import REPOSITORY
 from sim_casework.devstack.postgres import OWNER, PostgresServer
 from tests.services import postgres_of, test_paths
 
 TEMPLATE = "sim_casework_template"
 TEMPLATE_LOCK = 2021
+_database_settings = acting.database_settings
+TRAVELLING_CLOCK = """
+CREATE OR REPLACE FUNCTION core_now() RETURNS timestamptz LANGUAGE sql STABLE AS $$
+    SELECT coalesce(nullif(current_setting('sim_test.now', true), '')::timestamptz, statement_timestamp())
+$$
+"""
 # Written by migrate and never by a test.
 KEPT_TABLES = {"django_migrations", "django_content_type", "auth_permission"}
 
@@ -40,6 +49,7 @@ def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBl
     with server.connect(name) as superuser, pytest.MonkeyPatch.context() as patch:
         cleaner = Cleaner.after_migrations(superuser)
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _self: cleaner.clean())
+        patch.setattr(acting, "database_settings", settings_with_the_tests_clock)
         yield
         with django_db_blocker.unblock():
             connections.close_all()
@@ -74,7 +84,15 @@ def make_template(server: PostgresServer) -> None:
             return
         server.provision(TEMPLATE)
         migrate(TEMPLATE)
+        with server.connect(TEMPLATE) as superuser:
+            superuser.execute(TRAVELLING_CLOCK)
         connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE true").format(sql.Identifier(TEMPLATE)))
+
+
+def settings_with_the_tests_clock(who: acting.Acting) -> dict[str, str]:
+    """Tests that travel in time take the database's policies along; the product has no such setting."""
+    is_travelling = time_machine.escape_hatch.is_travelling()
+    return _database_settings(who) | {"sim_test.now": timezone.now().isoformat() if is_travelling else ""}
 
 
 def copy_template(server: PostgresServer, name: str) -> None:

@@ -7,11 +7,9 @@ import uuid
 from collections.abc import Collection
 
 from django.conf import settings
-from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Upper
 from django.utils import timezone
 
 from accounts.models import Organisation, Regime, Team
@@ -20,11 +18,6 @@ from core.models import GuardedModel
 
 # Crockford's alphabet: no I, L, O, U, so that a reference survives a phone call and handwriting.
 REFERENCE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-
-def _name_index(field: str, name: str) -> GinIndex:
-    """Trigrams of a name in capitals: serves ``icontains`` and the search for similar spellings alike."""
-    return GinIndex(OpClass(Upper(field), name="gin_trgm_ops"), name=name)
 
 
 def new_reference() -> str:
@@ -82,9 +75,6 @@ class Patient(GuardedModel):
             models.Index(fields=["family_name", "given_name", "id"], name="patient_by_name"),
             models.Index(fields=["nhs_number"], condition=~Q(nhs_number=""), name="patient_by_nhs_number"),
             models.Index(fields=["date_of_birth"], name="patient_by_date_of_birth"),
-            _name_index("given_name", "patient_given_name_trigram"),
-            _name_index("family_name", "patient_family_name_trigram"),
-            _name_index("preferred_name", "patient_preferred_trigram"),
         ]
 
     def __str__(self) -> str:
@@ -113,9 +103,6 @@ class OtherName(PatientItem):
 
     kind = models.CharField(max_length=20, choices=Kind.choices)
     name = models.CharField(max_length=200)
-
-    class Meta(PatientItem.Meta):
-        indexes = [_name_index("name", "other_name_trigram")]
 
 
 class RelatedPerson(PatientItem):

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q, Subquery, Value
-from django.db.models.functions import Concat, Lower
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from accounts.line import leaders_of
@@ -18,9 +17,9 @@ from accounts.selectors import may, teams_in_which
 from audit.context import current_context
 from audit.selectors import Line, trail_of_worker_about
 from audit.writing import keyed_digest
-from cases.models import BreakGlass, BreakGlassReview, OtherName, Patient
+from cases import look_ups
+from cases.models import BreakGlass, BreakGlassReview, Patient
 from cases.permissions import BREAK_GLASS, open_break_glass, patients_under_review
-from core.access_guard import recorded_query
 from core.formatting import local_day
 from core.models import GuardedQuerySet
 
@@ -64,31 +63,13 @@ def patient_stated(statement: Statement) -> uuid.UUID | None:
     Capitals and spaces between names do not count; a preferred, a former or another name counts like the name.
     Nothing else about anybody leaves the database.
     """
-    condition = _exactly(statement)
-    if condition is None:
-        return None
-    found = Patient.objects.alias(
-        first_and_last=Lower(Concat(F("given_name"), Value(" "), F("family_name"))),
-        called_and_last=Lower(Concat(F("preferred_name"), Value(" "), F("family_name"))),
-    ).filter(condition)
-    with recorded_query("whom a statement for break-glass names"):
-        keys = list(found.values_list("pk", flat=True)[:2])
-    return keys[0] if len(keys) == 1 else None
-
-
-def _exactly(statement: Statement) -> Q | None:
-    if statement.reference:
-        return Q(reference=statement.reference)
-    born = Q(date_of_birth=statement.date_of_birth)
-    if statement.date_of_birth is None:
-        return None
-    if statement.nhs_number:
-        return born & Q(nhs_number=statement.nhs_number)
     name = " ".join(statement.full_name.lower().split())
-    if not name:
-        return None
-    other = OtherName.objects.filter(patient=OuterRef("pk"), name__iexact=name)
-    return born & (Q(first_and_last=name) | Q(called_and_last=name) | Q(Exists(other)))
+    return look_ups.patient_stated(
+        reference=statement.reference,
+        nhs_number=statement.nhs_number,
+        full_name=name,
+        born=statement.date_of_birth,
+    )
 
 
 def with_open_glass(user: User, patients: GuardedQuerySet[Patient]) -> GuardedQuerySet[Patient]:

@@ -6,15 +6,15 @@ import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Count, Exists, Min, OuterRef, Q
+from django.db.models import Q
 from django.utils import timezone
 
-from accounts.models import Membership, Team, User
+from accounts.models import User
 from accounts.roles import Act
 from accounts.selectors import teams_in_which
+from cases.look_ups import old_drafts
 from cases.models import Draft, Patient
 from cases.permissions import reads_clinical, visible_patients
-from core.access_guard import recorded_query
 from core.models import GuardedQuerySet
 
 OLD_AFTER = timedelta(days=1)
@@ -61,22 +61,9 @@ def unfinished_drafts_about(user: User, patient: Patient) -> GuardedQuerySet[Dra
 
 def old_drafts_of_team(user: User) -> list[OldDrafts]:
     """For whoever leads a team: which colleagues have drafts older than a day, and how many. Recorded as a count."""
-    teams: list[Team] = teams_in_which(user, Act.CHANGE_CASE)
-    if not teams:
+    if not teams_in_which(user, Act.CHANGE_CASE):
         return []
-    colleagues = Membership.objects.current().filter(team__in=teams, user=OuterRef("user"))
-    about_us = Q(Exists(colleagues), patient__isnull=True) | Q(
-        patient__in=visible_patients(user, Act.CHANGE_CASE)
-    )
-    with recorded_query("number of drafts older than a day"):
-        rows = list(
-            Draft.objects.filter(about_us, saved_at__lt=timezone.now() - OLD_AFTER)
-            .exclude(user=user)
-            .values("user__first_name", "user__last_name", "user_id")
-            .annotate(number=Count("pk", distinct=True), oldest=Min("saved_at"))
-            .order_by("user__last_name", "user__first_name")
-        )
-    return [
-        OldDrafts(f"{row['user__first_name']} {row['user__last_name']}", row["number"], row["oldest"])
-        for row in rows
-    ]
+    found = old_drafts(timezone.now() - OLD_AFTER)
+    people = User.objects.filter(pk__in=[key for key, _, _ in found]).order_by("last_name", "first_name")
+    counted = {key: (number, oldest) for key, number, oldest in found}
+    return [OldDrafts(person.get_full_name(), *counted[person.pk]) for person in people]

@@ -8,8 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import Exists, OuterRef, Q
-from django.db.models.functions import Upper
+from django.db.models import Q
 
 from accounts.models import Membership, Team, User
 from accounts.roles import CLINICAL_ROLES, Act, Role
@@ -17,6 +16,7 @@ from accounts.selectors import teams_in_which
 from audit.context import current_context
 from audit.models import LogEntry
 from audit.writing import keyed_digest
+from cases.look_ups import patients_named
 from cases.models import Case, OtherName, Patient, RelatedPerson
 from cases.models.patient import REFERENCE_ALPHABET
 from cases.nhs_numbers import without_spacing
@@ -55,16 +55,18 @@ def find_patients(user: User, terms: str, date_of_birth: date | None) -> Found:
     context.action = LogEntry.Action.SEARCH
     born = date_of_birth.isoformat() if date_of_birth else ""
     context.notes["terms"] = keyed_digest(f"{terms} {born}")
-    patients = visible_patients(user)
-    if date_of_birth:
-        patients = patients.filter(date_of_birth=date_of_birth)
-    named = patients.alias(
-        family_capitals=Upper("family_name"),
-        given_capitals=Upper("given_name"),
-        preferred_capitals=Upper("preferred_name"),
-    ).filter(_terms(terms))
-    rows = list(named.order_by("family_name", "given_name", "id")[: MOST_FOUND + 1])
-    return Found(rows[:MOST_FOUND], len(rows) > MOST_FOUND)
+    typed = terms.strip()
+    reference = _REFERENCE.fullmatch(typed)
+    digits = without_spacing(typed)
+    keys = patients_named(
+        words=typed.split(),
+        reference=f"SC-{reference.group(1).upper()}" if reference else "",
+        nhs_number=digits if digits.isascii() and digits.isdigit() and len(digits) == 10 else "",
+        born=date_of_birth,
+        most=MOST_FOUND + 1,
+    )
+    shown = visible_patients(user).filter(pk__in=keys[:MOST_FOUND])
+    return Found(list(shown.order_by("family_name", "given_name", "id")), len(keys) > MOST_FOUND)
 
 
 def visible_namesakes(
@@ -162,34 +164,3 @@ def _people(memberships: list[Membership], team: Team, *, is_police: bool) -> li
         if m.team_id == team.pk and (m.role == Role.POLICE_MENTOR) is is_police
     }
     return list(found.values())
-
-
-def _terms(terms: str) -> Q:
-    typed = terms.strip()
-    reference = _REFERENCE.fullmatch(typed)
-    digits = without_spacing(typed)
-    found = Q()
-    for word in typed.split():
-        found &= _named(word)
-    if reference:
-        found |= Q(reference=f"SC-{reference.group(1).upper()}")
-    if digits.isascii() and digits.isdigit() and len(digits) == 10:
-        found |= Q(nhs_number=digits)
-    return found
-
-
-def _named(word: str) -> Q:
-    """A part of any name, or a name that is spelt much like it (trigrams; both use the indexes on capitals)."""
-    capitals = word.upper()
-    others = OtherName.objects.alias(capitals=Upper("name")).filter(
-        Q(name__icontains=word) | Q(capitals__trigram_similar=capitals), patient=OuterRef("pk")
-    )
-    return (
-        Q(given_name__icontains=word)
-        | Q(family_name__icontains=word)
-        | Q(preferred_name__icontains=word)
-        | Q(given_capitals__trigram_similar=capitals)
-        | Q(family_capitals__trigram_similar=capitals)
-        | Q(preferred_capitals__trigram_similar=capitals)
-        | Q(Exists(others))
-    )

@@ -18,9 +18,10 @@ from accounts.models import Team, User
 from accounts.roles import Act
 from accounts.selectors import members_who_may, teams_in_which
 from audit.context import current_context
+from cases.look_ups import SamePerson, records_of_same_person, references_of, team_of
 from cases.models import OtherName, Patient, RelatedPerson
 from cases.nhs_numbers import usable_nhs_number
-from cases.permissions import can, find_references, visible_patients
+from cases.permissions import can, visible_patients
 from cases.services.authorship import authorship, require
 from cases.services.cases import open_case
 from core import due
@@ -69,13 +70,6 @@ class PatientDetails:
         """What goes into the patient's own row."""
         apart = {"former_names", "aliases", "related"}
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
-
-
-@dataclass(frozen=True, slots=True)
-class _Match:
-    patient: uuid.UUID
-    team: int
-    has_same_number: bool
 
 
 def register_patient(
@@ -167,18 +161,16 @@ def require_lead_of_team(*, by: User, patient: uuid.UUID) -> str:
     context = current_context()
     context.concerns(patient, relationship=_DUPLICATE_CHECK)
     teams = teams_in_which(by, Act.CHANGE_CASE)
-    with recorded_query("team of a possible duplicate"):
-        is_ours = Patient.objects.filter(pk=patient, team__in=teams).exists()
-    if not is_ours:
+    if team_of(patient) not in {team.pk for team in teams}:
         raise NotVisible("No such patient.")
-    return find_references([patient])[patient]
+    return references_of([patient])[patient]
 
 
 def _edit(by: User, key: uuid.UUID, version: int, details: PatientDetails) -> Patient:
     patient = Patient.objects.select_for_update(of=("self",)).select_related("team").get(pk=key)
     if patient.version != version:
         raise VersionClash("Somebody else has saved this record since you opened it.")
-    hidden: list[_Match] = []
+    hidden: list[SamePerson] = []
     if details.nhs_number != patient.nhs_number:
         _refuse_visible_number(by, patient.team, details.nhs_number, apart_from=key)
         hidden = _hidden_matches(by, details, apart_from=key)
@@ -225,25 +217,22 @@ def _same_person(details: PatientDetails) -> Q:
     )
 
 
-def _hidden_matches(by: User, details: PatientDetails, *, apart_from: uuid.UUID | None) -> list[_Match]:
+def _hidden_matches(by: User, details: PatientDetails, *, apart_from: uuid.UUID | None) -> list[SamePerson]:
     """Patients whom the user may not know and who may be the same person. Nothing of it may reach a page."""
-    same = _same_person(details) | Q(
-        date_of_birth=details.date_of_birth,
-        othernames__name__iexact=f"{details.given_name} {details.family_name}",
+    matches = records_of_same_person(
+        given_name=details.given_name,
+        family_name=details.family_name,
+        born=details.date_of_birth,
+        nhs_number=details.nhs_number,
     )
-    if details.nhs_number:
-        same |= Q(nhs_number=details.nhs_number)
     with recorded_query(_DUPLICATE_CHECK):
-        visible = set(visible_patients(by).filter(same).values_list("pk", flat=True))
-        rows = set(Patient.objects.filter(same).values_list("pk", "team_id", "nhs_number"))
-    return [
-        _Match(key, team, bool(number) and number == details.nhs_number)
-        for key, team, number in sorted(rows)
-        if key not in visible and key != apart_from
-    ]
+        visible = set(
+            visible_patients(by).filter(pk__in=[m.patient for m in matches]).values_list("pk", flat=True)
+        )
+    return [match for match in matches if match.patient not in visible and match.patient != apart_from]
 
 
-def _is_in_question(hidden: list[_Match], team: Team) -> bool:
+def _is_in_question(hidden: list[SamePerson], team: Team) -> bool:
     return any(match.has_same_number and match.team == team.pk for match in hidden)
 
 
@@ -287,10 +276,10 @@ def _write_people(by: User, patient: Patient, wanted: Mapping[str, RelatedDetail
             known[kind].save()
 
 
-def _tell_leads(registered: Patient, team: Team, matches: list[_Match]) -> None:
+def _tell_leads(registered: Patient, team: Team, matches: list[SamePerson]) -> None:
     context = current_context()
     teams = {found.pk: found for found in Team.objects.filter(pk__in={match.team for match in matches})}
-    references = find_references([match.patient for match in matches])
+    references = references_of([match.patient for match in matches])
     for match in matches:
         context.concerns(match.patient, relationship=_DUPLICATE_CHECK)
         leads = list(members_who_may(teams[match.team], Act.CHANGE_CASE))
@@ -309,7 +298,7 @@ def _tell_leads(registered: Patient, team: Team, matches: list[_Match]) -> None:
         )
 
 
-def _words(reference: str, team: Team, match: _Match) -> str:
+def _words(reference: str, team: Team, match: SamePerson) -> str:
     what = "NHS number" if match.has_same_number else "name and date of birth"
     return f"{reference}: {team} ({team.phone}) has recorded somebody with the same {what}"
 

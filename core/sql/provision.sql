@@ -18,6 +18,11 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'sim_lookup') THEN
         CREATE ROLE sim_lookup NOLOGIN BYPASSRLS;
     END IF;
+    -- For people at a database prompt, each with a login of their own in this group. No policy lets it see a row about a
+    -- patient: whoever has a reason to read one opens it in the application.
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'sim_reader') THEN
+        CREATE ROLE sim_reader NOLOGIN;
+    END IF;
     -- Functions of the look-up role are made by the owner on its behalf.
     GRANT sim_lookup TO sim_owner;
     GRANT pg_read_all_data TO sim_backup;
@@ -28,7 +33,9 @@ $$;
 
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA public TO sim_owner;
-GRANT USAGE ON SCHEMA public TO sim_app, sim_sealer, sim_backup, sim_lookup;
+GRANT USAGE ON SCHEMA public TO sim_app, sim_sealer, sim_backup, sim_reader;
+-- It owns the look-up functions; nobody signs in as this role, so nobody creates anything else with it.
+GRANT USAGE, CREATE ON SCHEMA public TO sim_lookup;
 ALTER DEFAULT PRIVILEGES FOR ROLE sim_owner IN SCHEMA public
     GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO sim_app;
 ALTER DEFAULT PRIVILEGES FOR ROLE sim_owner IN SCHEMA public

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
@@ -17,6 +18,7 @@ from accounts.gate import signed_in_user
 from audit.context import current_context
 from cases.models import Case, Patient
 from core.access_guard import UnrecordedAccess
+from core.acting import Acting, acting
 from sim_casework.urls import handler400, handler403, handler404, handler500  # noqa: F401
 
 
@@ -53,7 +55,9 @@ def clash(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
 
 
 def everybody(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(" ".join(patient.family_name for patient in Patient.objects.all()))
+    """Forgets to ask whom the user may see; with ?unlocked=1 no row policy remembers it either."""
+    with second_lock_open() if "unlocked" in request.GET else nullcontext():
+        return HttpResponse(" ".join(patient.family_name for patient in Patient.objects.all()))
 
 
 def save_and_undo(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
@@ -100,12 +104,18 @@ def count_behind_the_back(request: HttpRequest, patient_id: uuid.UUID) -> HttpRe
         return HttpResponse("refused")
 
 
+def second_lock_open() -> AbstractContextManager[None]:
+    """Leaves the recorder alone in the field: what the row policies would keep back is loaded."""
+    return acting(Acting(is_system=True))
+
+
 def match(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
     """Matches a patient without a relationship; with ?load=1 it shows what it was only to match."""
     current_context().concerns(patient_id, relationship="duplicate check", may_load=["cases.Patient"])
-    Patient.objects.get(pk=patient_id)
-    if "load" in request.GET:
-        list(Case.objects.filter(patient=patient_id))
+    with second_lock_open():
+        Patient.objects.get(pk=patient_id)
+        if "load" in request.GET:
+            list(Case.objects.filter(patient=patient_id))
     return HttpResponse("same words either way")
 
 

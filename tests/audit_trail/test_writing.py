@@ -23,6 +23,7 @@ from audit.models import LogEntry
 from audit.writing import UnexplainedAccess, _Writer, keyed_digest, session_reference, stored_row_mac
 from cases.models import Case, Patient
 from core.errors import NotAllowed, NotVisible
+from tests.audit_trail.probe_urls import second_lock_open
 from tests.people import Cast
 
 Entries = Callable[..., list[LogEntry]]
@@ -220,7 +221,8 @@ def test_a_forked_process_writes_under_a_name_of_its_own(monkeypatch: pytest.Mon
 
 
 def test_a_patient_without_a_relationship_stops_the_work(cast: Cast, entries: Entries) -> None:
-    with pytest.raises(UnexplainedAccess), access_context(route="x", actor=cast["sol"]):
+    sol = cast["sol"]
+    with pytest.raises(UnexplainedAccess), access_context(route="x", actor=sol), second_lock_open():
         Patient.objects.get(pk=cast.nora.pk)
     (entry,) = entries(route="x")
     assert (entry.outcome, entry.relationship) == ("error", "none")
@@ -285,7 +287,7 @@ def test_a_membership_that_ended_explains_nothing(cast: Cast) -> None:
     with access_context(route="t", is_system=True):
         membership.ended_at, membership.ended_by = membership.user.date_joined, cast["tess"]
         membership.save()
-    with pytest.raises(UnexplainedAccess), access_context(route="x", actor=amira):
+    with pytest.raises(UnexplainedAccess), access_context(route="x", actor=amira), second_lock_open():
         Patient.objects.get(pk=cast.nora.pk)
 
 

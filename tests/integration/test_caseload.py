@@ -207,7 +207,9 @@ def of_the_page(all_statements: list[str]) -> list[str]:
     return [
         sql
         for sql in all_statements
-        if not sql.startswith(_WHY_THEY_MAY_SEE_THEM) and not any(word in sql for word in _OF_EVERY_PAGE)
+        if "set_config" not in sql
+        and not sql.startswith(_WHY_THEY_MAY_SEE_THEM)
+        and not any(word in sql for word in _OF_EVERY_PAGE)
     ]
 
 

@@ -18,6 +18,7 @@ BEFORE_THE_FIRST_RELEASE = {
     ("audit", "0003_row_changes"),  # NOT NULL columns of new tables
     ("cases", "0002_patient_search"),
     ("cases", "0005_sent_once"),
+    ("cases", "0009_look_ups"),  # NOT NULL columns of a new table
 }
 
 

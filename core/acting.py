@@ -1,0 +1,90 @@
+"""Tells the database who is at work, for one transaction: its row policies, the second lock, ask for it.
+
+The settings are local to the transaction: a pooled connection carries nothing over to the next user. Whom they let see
+what is decided by the functions that ``cases`` installs (its migration of row policies).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+
+from django.db import Error, connection
+from django.db.transaction import TransactionManagementError
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """``user`` is the key of who is at work; ``is_system`` means the application itself, which sees every row."""
+
+    user: int | None = None
+    is_system: bool = False
+    request: uuid.UUID | None = None
+
+
+_NOBODY = Acting()
+_now: ContextVar[Acting] = ContextVar("acting", default=_NOBODY)
+
+
+@contextmanager
+def acting(who: Acting) -> Iterator[None]:
+    """Let the statements inside run for ``who``; afterwards for whoever it was before.
+
+    The setting outlives a released savepoint, so it is put back by name.
+
+    Raises: TransactionManagementError outside of a transaction, where the setting would be gone before it is asked for.
+    """
+    if not connection.in_atomic_block:
+        raise TransactionManagementError("Who is at work is said inside of a transaction.")
+    before = _now.get()
+    token = _now.set(who)
+    try:
+        _tell_database(who)
+        yield
+    finally:
+        _now.reset(token)
+        # With the outermost transaction the settings end by themselves, and so does a rollback put them back.
+        if (connection.savepoint_ids or before != _NOBODY) and not connection.needs_rollback:
+            # A broken transaction takes no statement.
+            with suppress(Error):
+                _tell_database(before)
+
+
+@contextmanager
+def asking_about(user: int) -> Iterator[None]:
+    """Ask what another user may do. Nothing changes where it is the one at work, or the system."""
+    now = _now.get()
+    if now.is_system or now.user == user:
+        yield
+        return
+    with acting(replace(now, user=user)):
+        yield
+
+
+@contextmanager
+def acting_as_system() -> Iterator[None]:
+    """For rows that are kept for somebody else, such as reminders for colleagues. Call inside a transaction.
+
+    An architecture test refuses other callers.
+    """
+    with acting(replace(_now.get(), is_system=True)):
+        yield
+
+
+def _tell_database(who: Acting) -> None:
+    settings = database_settings(who)
+    calls = ", ".join(["set_config(%s, %s, true)"] * len(settings))
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {calls}", [part for setting in settings.items() for part in setting])
+
+
+def database_settings(who: Acting) -> dict[str, str]:
+    """The settings that row policies and triggers read, by name."""
+    return {
+        "sim.user": str(who.user or ""),
+        "sim.system": "on" if who.is_system else "",
+        "sim.request": str(who.request or ""),
+    }
