@@ -44,15 +44,18 @@ def subject_of(alert: Alert) -> str:
 def _is_due(bookmark: Bookmark) -> bool:
     if bookmark.put_at is None or timezone.localdate(bookmark.put_at) < timezone.localdate():
         return bool(Alert.objects.exists())
-    return bool(Alert.objects.filter(raised_at__gt=bookmark.put_at - OVERLAP).exists())
+    # One put before somebody was put before everybody who had room that day.
+    put = AlertPutBefore.objects.filter(alert=OuterRef("pk"))
+    return bool(Alert.objects.filter(~Exists(put), raised_at__gt=bookmark.put_at - OVERLAP).exists())
 
 
 def _put_before(user: Any, today: date) -> int:
     """Oldest first; what was found appropriate before between the same two people comes last."""
-    waiting = _waiting(user)
-    if not waiting.exists():
-        return 0
+    # Nothing is written for an officer before whom nothing is put.
     with access_context(route="audit.put_alerts", is_system=True, purpose="information governance"):
+        waiting = _waiting(user)
+        if not waiting.exists():
+            return 0
         # Held until the end: two ticks must not number one officer's day at the same time.
         Bookmark.objects.select_for_update().get(pk=Bookmark.DETECTORS)
         number = len(AlertPutBefore.objects.filter(officer=user, day=today))
