@@ -13,6 +13,8 @@ from accounts.line import led_by
 from accounts.models import User
 from accounts.roles import Act, Role
 from accounts.selectors import may
+from audit.alerts import raise_alert
+from audit.alerts.kinds import AlertKind
 from audit.context import access_context
 from cases.models import BreakGlass, BreakGlassReview, Patient
 from cases.selectors.break_glass import (
@@ -174,6 +176,14 @@ def _escalate(glass: BreakGlass) -> bool:
         at=glass.review_due_at,
         is_task=True,
         is_urgent=True,
+    )
+    # Once nobody has looked into it in time, it is an access that an officer has to, like any other.
+    raise_alert(
+        kind=AlertKind.BREAK_GLASS_UNREVIEWED,
+        worker=glass.created_by,
+        patient=patient.pk,
+        explanation="The worker opened this record by break-glass, and nobody reviewed it in time.",
+        at=glass.opened_at,
     )
     glass.escalated_at = timezone.now()
     glass.save()

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from accounts.models import Membership
 from accounts.roles import Act, Role
+from audit.alerts.models import Alert
 from cases.models import BreakGlass, BreakGlassAttempt, BreakGlassReview, Case, Patient
 from cases.permissions import can, visible_patients
 from cases.services.authorship import authorship
@@ -713,6 +714,20 @@ def test_s31_an_overdue_review_goes_to_leads_deputies_and_officers_once_and_urge
         rows = list(Reminder.objects.filter(kind="break-glass-review-overdue"))
         assert {(row.is_urgent, row.is_task, row.patient_id) for row in rows} == {(True, True, None)}
     assert not [text for text in texts.values() if "Nora" in text or cast.nora.reference in text]
+
+
+def test_s31_an_overdue_review_raises_an_alert_about_the_opening(cast: Cast) -> None:
+    glass = opened(cast["sol"], cast.nora)
+    with time_machine.travel(glass.review_due_at + dt.timedelta(minutes=1)):
+        escalate_overdue_reviews()
+    with looking():
+        (alert,) = Alert.objects.select_related("worker")
+    assert (alert.kind, alert.worker, alert.patient_id) == (
+        "break-glass not reviewed",
+        cast["sol"],
+        cast.nora.pk,
+    )
+    assert alert.day == timezone.localdate(glass.opened_at)
 
 
 def test_s31_a_reviewed_one_does_not_escalate_and_a_late_review_settles_it(cast: Cast) -> None:
