@@ -194,7 +194,7 @@ def lapse_words(states: Iterable[CheckState]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ClearanceLine:
-    """One person of the list of staff checks. ``due_on`` is the day on which the first check lapses."""
+    """One person of the list of staff checks. ``due_on`` is the last day of the first check that runs out soon."""
 
     title: str
     href: str
@@ -213,11 +213,12 @@ def present_clearances(
 def _clearance_line(person: User, states: Sequence[CheckState]) -> ClearanceLine:
     until = cleared_until(states)
     is_lapsed = not all(state.is_in_date for state in states)
+    runs_out = any(state.is_running_out for state in states)
     return ClearanceLine(
         str(person),
         reverse("accounts:person", args=[person.pk]),
-        lapse_words(states) or "Everything is in date",
-        due_on=until if until and not is_lapsed else None,
+        lapse_words(states) or f"Everything is in date until {day(until)}",
+        due_on=until if runs_out and not is_lapsed else None,
         status={"text": "No access to patients", "tone": "red"} if is_lapsed else None,
     )
 
