@@ -12,6 +12,7 @@ import uuid
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
+from audit.alerts.changes import raise_about_changes
 from audit.alerts.detection import detect
 from audit.reconciliation import compare_changes
 from cases.services.break_glass_reviews import escalate_overdue_reviews
@@ -42,6 +43,7 @@ def tick(*alive: str) -> int:
     send_emails(SECONDS_FOR_MAIL)
     do_daily_work()
     compare_changes(SECONDS_FOR_COMPARING)
+    raise_about_changes()
     detect()
     show_life(alive)
     return sent

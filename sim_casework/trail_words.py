@@ -191,6 +191,7 @@ ROUTES: dict[str, Words] = {
 # Work without an address: commands, tasks, the end of a session.
 OTHER_WORK: dict[str, Words] = {
     "trail_export": "exported the trail with a command",
+    "audit.changes": "told officers about changes without an entry",
     "trail_reconcile": "compared changes with the trail by a command",
     "create_first_administrator": "set up the first administrator with a command",
     "session limit": "signed out because the session was over",

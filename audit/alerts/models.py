@@ -175,7 +175,10 @@ class AlertPutBefore(BaseModel):
 
 
 class Bookmark(BaseModel):
-    """How far the detectors have read the trail, in the order of its transactions, and when alerts were put last."""
+    """How far the detectors have read the trail, in the order of its transactions, and when alerts were put last.
+
+    Of findings of the write backstop, ``entry_id`` is the last one read.
+    """
 
     name = models.CharField(primary_key=True, max_length=20)
     epoch = models.PositiveIntegerField(default=0)
@@ -184,6 +187,7 @@ class Bookmark(BaseModel):
     put_at = models.DateTimeField(null=True)
 
     DETECTORS: ClassVar[str] = "detectors"
+    FINDINGS: ClassVar[str] = "findings"
 
     def __str__(self) -> str:
         return self.name

@@ -17,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from audit.alerts.models import Alert, AlertEntry
 from audit.context import access_context
 from audit.models import LogEntry
 from audit.reconciliation import compare_changes
@@ -74,6 +75,29 @@ def test_a_tick_finds_it_and_home_shows_it_to_officers_alone(cast: Cast) -> None
     assert "1 change does not match the trail" in read(cast, "ivy", "home")
     for name in ("amira", "lena", "tess", "oona"):
         assert "Changes without an entry" not in read(cast, name, "home")
+
+
+def test_each_finding_raises_one_alert_about_the_worker_and_the_patient(
+    cast: Cast, superuser_connection: psycopg.Connection
+) -> None:
+    hide(cast, cast.nora, cast.nora, by="cal")
+    superuser_connection.execute(
+        "UPDATE cases_patient SET phone = '01632 960001' WHERE id = %s", [cast.sam.pk]
+    )
+    superuser_connection.execute("UPDATE accounts_user SET phone = '1' WHERE username = 'cal'")
+    for _ in range(2):
+        ticks.tick()
+    with access_context(route="tests", is_system=True):
+        alerts = list(Alert.objects.filter(kind="unexplained change").order_by("raised_at"))
+        behind = [entry.alert_id for entry in AlertEntry.objects.all()]
+    assert [(alert.worker, alert.patient_id) for alert in alerts] == [
+        (cast["cal"], cast.nora.pk),
+        (None, cast.sam.pk),
+    ]
+    assert behind == [alerts[0].pk] * 2
+    assert "database role postgres" in alerts[1].explanation
+    # The fourth, of nobody's and about nobody's record, is shown all the same.
+    assert "4 changes do not match the trail" in read(cast, "ivy", "home")
 
 
 def test_home_says_when_the_comparison_stands_still(

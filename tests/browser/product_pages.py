@@ -30,10 +30,12 @@ from accounts.services.second_factors import request_second_factor_reset
 from accounts.services.staff_checks import record_check
 from audit.alerts.putting import put_new_alerts
 from audit.context import access_context
+from audit.reconciliation import compare_changes
 from cases.models import Case, Patient
 from cases.services.break_glass import end_break_glass
 from cases.services.contacts import strike_out_contact
 from cases.services.drafts import keep_draft
+from core.access_guard import recorded_query
 from crisis_plans.services import announce_review
 from reminders import stuck_mail, ticks
 from reminders.models import EmailMessageOut
@@ -256,6 +258,16 @@ def _no_such_person(page: Page, world: World) -> None:
 
 def _find_nora(page: Page, world: World) -> None:
     press("Find", reason="Complaint 7", reference=world.cast.nora.reference)(page, world)
+
+
+def _change_behind_the_trail(page: Page, world: World) -> None:
+    """Changes in Amira's name that leave no entry, and one that is somebody's with the database's own tools."""
+    for phone in ("07700 900321", "07700 900322"):
+        with access_context(route="patient_record", actor=world.cast["amira"]), recorded_query("tests"):
+            Patient.objects.filter(pk=world.keys["nora"]).update(phone=phone)
+    world.cast["amira"].groups.add(world.cast.south.group)
+    compare_changes(60)
+    page.reload()
 
 
 def _name_nobody(page: Page, world: World) -> None:
@@ -546,6 +558,8 @@ _TRAIL = [
     State("audit:patient_trail", "ivy", "long names", at=LONG),
     State("audit:worker_trail", "ivy", at=key(user_id="amira")),
     State("audit:refusals", "ivy"),
+    State("audit:changes", "ivy"),
+    State("audit:changes", "ivy", "with findings", do=_change_behind_the_trail),
     State("audit:entries", "ivy"),
     State("audit:entries", "ivy", "filtered to nothing", query="?kind=exported"),
     State("audit:entries", "ivy", "a date that is none", query="?since_day=1&since_month=x", errors=True),

@@ -25,7 +25,7 @@ RIGHTS = """
     WHERE table_name LIKE 'audit\\_%'
 """
 OWNERS = "SELECT relname, pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
-TRIGGERS = "SELECT tgname, tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal"
+TRIGGERS = "SELECT tgname, tgrelid::regclass::text, tgenabled FROM pg_trigger WHERE NOT tgisinternal"
 
 
 @pytest.fixture
