@@ -195,11 +195,11 @@ def worker_links(workers: Iterable[Any]) -> list[dict[str, str]]:
     ]
 
 
-# What each kind of finding means to a reader.
-_FINDINGS: dict[str, tuple[str, str]] = {
-    UnexplainedChange.Kind.NO_ENTRY: ("incident", "red"),
-    UnexplainedChange.Kind.NO_CHANGE: ("incident", "red"),
-    UnexplainedChange.Kind.MAINTENANCE: ("system", "grey"),
+# The shape and the word of each kind of finding, and its tag's colour.
+_FINDINGS: dict[str, tuple[str, str, str]] = {
+    UnexplainedChange.Kind.NO_ENTRY: ("incident", "Change", "red"),
+    UnexplainedChange.Kind.NO_CHANGE: ("incident", "Entry", "red"),
+    UnexplainedChange.Kind.MAINTENANCE: ("system", "Change", "grey"),
 }
 _ROLES = {"sim_app": "the application", "sim_owner": "the tables’ owner, who migrates"}
 
@@ -214,17 +214,17 @@ def shown_findings(page: FoundPage, path: str) -> dict[str, Any]:
 
 def shown_finding(found: Found) -> ShownLine:
     change = found.change
-    shape, tone = _FINDINGS[change.kind]
+    shape, word, tone = _FINDINGS[change.kind]
     did = change_in_words(change.operation, change.table_name)
     is_missing = change.kind == UnexplainedChange.Kind.NO_CHANGE
     return ShownLine(
         kind=shape,
-        word=change.get_kind_display(),
+        word=word,
         title=f"The trail says: {did}" if is_missing else did[:1].upper() + did[1:],
         at=change.at,
         by="",
         facts=finding_facts(found),
-        tags=[{"text": change.get_kind_display(), "tone": tone}] if tone == "red" else [],
+        tags=[{"text": change.get_kind_display(), "tone": tone}],
     )
 
 
@@ -253,7 +253,8 @@ def _did(entry: LogEntry) -> str:
 def backstop_in_words(state: Backstop) -> str:
     """One line that also says from when and until when it holds."""
     number = state.unexplained
-    words = f"{number} since {day(state.since)}, compared until {moment(state.compared_until)}."
+    until = moment(state.compared_until)
+    words = f"{number} since {day(state.since)}, compared until {until[:1].lower()}{until[1:]}."
     if state.by_maintenance:
         words += f" {counted(state.by_maintenance, 'change', 'changes')} by migration or maintenance."
     return words
