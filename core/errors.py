@@ -1,5 +1,17 @@
 """Refusals in words fit for the user. Faults of the program are ordinary exceptions, not these."""
 
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError
+
+
+def is_fault_of_the_database(error: BaseException | None) -> bool:
+    """Whether the database went away, or lets nothing be read or written: nothing can be shown now, and it will pass.
+
+    What it refuses because of the values themselves is a fault of the program, like any other exception.
+    """
+    if isinstance(error, DataError | IntegrityError):
+        return False
+    return isinstance(error, DatabaseError | InterfaceError)
+
 
 class DomainError(Exception):
     """A rule of the casework refuses what was asked; the message is shown to the user as it stands.

@@ -5,11 +5,10 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils.module_loading import import_string
 
-from core.errors import NotAllowed, NotVisible
+from core.errors import NotAllowed, NotVisible, is_fault_of_the_database
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +60,7 @@ class DomainErrorMiddleware:
             raise Http404 from exception
         if isinstance(exception, NotAllowed):
             raise PermissionDenied from exception
-        if isinstance(exception, OperationalError | InterfaceError):
+        if is_fault_of_the_database(exception):
             logger.error("The database went away during a request", exc_info=exception)
             unavailable: HttpResponse = import_string(settings.FAIL_CLOSED_VIEW)()
             return unavailable

@@ -1,12 +1,15 @@
 """Pages for when something cannot be shown. Each is rendered once, without request, session or database, and sent
 byte for byte the same to everybody: a 404 must not tell "does not exist" from "is not yours to know"."""
 
+import sys
 from functools import cache
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import get_template
+
+from core.errors import is_fault_of_the_database
 
 DEFAULT_OUTAGE_CONTACT = "the team's duty number or the local crisis line"
 
@@ -35,6 +38,10 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Called for whatever nobody caught, in a view or in any middleware around it: before the trail's (the session is
+    read) and after it (the session is saved) too, a database that is away is answered with 503."""
+    if is_fault_of_the_database(sys.exc_info()[1]):
+        return service_unavailable()
     return _response("500", 500)
 
 

@@ -79,6 +79,7 @@ class Proof:
         walk = Walk(visitor)
         known = {address.path for address in addresses}
         followed: set[str] = set()
+        sent: set[tuple[str, ...]] = set()
         for address in addresses:
             [answer, *_], shown = self._judged(walk.get(address.path))
             page = answer.page
@@ -87,7 +88,11 @@ class Proof:
             if not self.is_sample or (answer.status in (200, 405) and not _has_form(page)):
                 self._judged(walk.post(address.path))
             for form in page.forms:
-                self._send(walk, form, address.path)
+                # The header's forms stand on every page; each is sent once.
+                key = (form.action or address.path, *form.names)
+                if key not in sent:
+                    sent.add(key)
+                    self._send(walk, form, address.path)
             for link in page.links:
                 if "?" in link and link not in known | followed and len(followed) < LINKS_FOLLOWED * 20:
                     followed.add(link)

@@ -108,7 +108,13 @@ class Walk:
         else:
             body = ""
             response = self.client.head(path) if method == "HEAD" else self.client.get(path)
-        answer = Answer(
+        answer = self.kept(method, path, f"{path} {body}", response)
+        read_entries(answer, last)
+        return answer
+
+    def kept(self, method: str, path: str, sent: str, response: Any) -> Answer:
+        """What came back, with the e-mails that went out; nothing yet of what the trail holds."""
+        return Answer(
             visitor=self.visitor,
             method=method,
             path=path,
@@ -117,11 +123,9 @@ class Walk:
             content_type=response.headers.get("Content-Type", ""),
             headers="\n".join(f"{name}: {value}" for name, value in response.headers.items()),
             mails=b"\n".join(one.message().as_bytes() for one in mail.outbox),
-            sent=f"{path} {body}",
+            sent=sent,
             leads_to=response.headers.get("Location", "") if 300 <= response.status_code < 400 else "",
         )
-        read_entries(answer, last)
-        return answer
 
 
 @contextmanager
