@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 from django.http import HttpResponse
 from django.test import RequestFactory
 
@@ -67,3 +68,25 @@ def test_a_refused_autosave_is_told_so_that_it_keeps_the_text() -> None:
     answer = errors.csrf_failure(requests.post("/drafts/", headers={"x-autosave": "1"}))
     assert answer.status_code == 403
     assert json.loads(answer.content) == {"signed_out": True}
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (OperationalError("terminating connection due to administrator command"), 503),
+        (InterfaceError("connection already closed"), 503),
+        (ProgrammingError("permission denied for table accounts_session"), 503),
+        (DataError("value too long"), 500),
+        (IntegrityError("duplicate key"), 500),
+        (RuntimeError("a fault of the program"), 500),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_fault_of_the_database_that_nobody_caught_is_answered_with_503(
+    error: Exception, status: int
+) -> None:
+    """As Django calls the page: for a fault in the middleware before or after the trail's as well."""
+    try:
+        raise error
+    except type(error):
+        assert errors.server_error(requests.get("/")).status_code == status
