@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.core import mail
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -19,7 +19,7 @@ from django.utils import timezone
 from accounts.models import Membership
 from accounts.roles import Act, Role
 from audit.alerts.models import Alert
-from cases.models import BreakGlass, BreakGlassAttempt, BreakGlassReview, Case, Patient
+from cases.models import BreakGlass, BreakGlassAttempt, BreakGlassReview, Case, Draft, Patient
 from cases.permissions import can, visible_patients
 from cases.services.authorship import authorship
 from cases.services.break_glass import BreakGlassRequest, end_break_glass, open_break_glass_for
@@ -259,6 +259,15 @@ def test_s31_no_draft_is_kept(cast: Cast, sol: Client) -> None:
         keep_draft(by=cast["sol"], patient=cast.nora, form="contact-log", data={"account": ["Typed"]})
 
 
+def test_s31_the_database_itself_keeps_no_draft_under_it(cast: Cast) -> None:
+    opened(cast["sol"], cast.nora)
+    draft = {"user": cast["sol"], "patient": cast.nora, "form": "contact-log", "data": {"account": ["Typed"]}}
+    with pytest.raises(ProgrammingError, match="row-level security"), at_work(cast["sol"]):
+        Draft.objects.create(**draft)
+    with at_work(cast["sol"]):
+        Draft.objects.create(**draft | {"patient": cast.sam})
+
+
 def test_s31_struck_out_text_stays_withheld(cast: Cast, sol: Client) -> None:
     contact = signed(cast["amira"], cast.nora, account="Words about somebody else altogether.")
     with at_work(cast["amira"]):
@@ -439,7 +448,21 @@ def test_s31_attempts_that_were_not_looked_up_are_on_the_trail_and_do_not_count(
         ask(sol, by_name(f"Name{number} Nobody", BORN))
     entries = trail_entries(route="cases:break_glass", action=4)
     assert [entry.outcome for entry in entries] == ["ok"] * 5 + ["denied"] * 2
-    assert len(BreakGlassAttempt.objects.filter(user=cast["sol"])) == 5
+    with looking():
+        assert len(BreakGlassAttempt.objects.all()) == 5
+
+
+def test_s31_nobody_takes_back_an_attempt_or_writes_one_for_somebody_else(cast: Cast, sol: Client) -> None:
+    ask(sol, by_name("Qqqq Alder", BORN))
+    with at_work(cast["sol"]):
+        (attempt,) = BreakGlassAttempt.objects.filter(user=cast["sol"])
+        assert BreakGlassAttempt.objects.filter(user=cast["sol"]).update(at=timezone.now()) == 0
+        attempt.delete()
+        assert BreakGlassAttempt.objects.filter(user=cast["sol"]).exists()
+    with at_work(cast["sia"]):
+        assert not BreakGlassAttempt.objects.exists()
+    with pytest.raises(ProgrammingError, match="row-level security"), at_work(cast["sia"]):
+        BreakGlassAttempt.objects.create(user=cast["sol"])
 
 
 def test_s31_whom_the_user_may_read_anyway_is_opened_without_it(cast: Cast) -> None:
@@ -668,6 +691,18 @@ def test_s31_what_is_still_open_is_not_reviewed_yet(cast: Cast) -> None:
     glass = opened(cast["sol"], cast.nora)
     with pytest.raises(DomainError, match="still open"):
         reviewed(cast["lena"], glass)
+
+
+def test_s31_the_database_refuses_a_review_before_the_end(cast: Cast) -> None:
+    glass = opened(cast["sol"], cast.nora)
+    with pytest.raises(IntegrityError, match="when it is over"), transaction.atomic(), looking():
+        BreakGlassReview.objects.create(
+            patient=cast.nora,
+            break_glass=glass,
+            verdict="appropriate",
+            words="Soon.",
+            **authorship(cast["lena"]),
+        )
 
 
 def test_s31_it_is_reviewed_once_and_the_review_stays(cast: Cast) -> None:
