@@ -26,7 +26,7 @@ from tests.people import Cast, make_cast, make_patient
 from tests.row_policies.test_catalogue import domain_tables
 
 pytestmark = pytest.mark.django_db
-READABLE: str = import_module("cases.migrations.0010_human_reader").READABLE
+READABLE: str = import_module("cases.migrations.0011_human_reader").READABLE
 
 
 @pytest.fixture

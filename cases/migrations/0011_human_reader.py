@@ -15,7 +15,7 @@ READABLE = """accounts_organisation, accounts_team, accounts_membership, audit_l
 
 
 class Migration(migrations.Migration):
-    dependencies = [("cases", "0009_look_ups"), ("audit", "0003_row_changes")]
+    dependencies = [("cases", "0010_break_glass_writes_nothing"), ("audit", "0003_row_changes")]
 
     operations = [
         migrations.RunSQL(
