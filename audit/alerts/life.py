@@ -178,34 +178,24 @@ def _words(text: str, field: str) -> str:
 
 
 def _remind_of_question(by: Any, alert: Alert, answer_by: date) -> None:
-    """The worker has a task until they answer and a reminder on the last day; the officer hears when it is over."""
-    subject, was = subject_of(alert), what_was_done(alert)
+    """The worker hears of it at once and has a task due on the last day; the officer hears when it is over."""
+    asked = f"You have been asked about {what_was_done(alert)}"
+    unanswered = f"{alert.worker} has not answered your question about an alert"
+    after = answer_by + timedelta(days=1)
     for kind, at, whom, text, page in (
-        (QUESTION, timezone.now(), alert.worker, f"You have been asked about {was}", "audit:alert_answer"),
-        (
-            LAST_DAY,
-            due_moment(answer_by),
-            alert.worker,
-            f"Today is the last day to answer the question about {was}",
-            "audit:alert_answer",
-        ),
-        (
-            UNANSWERED,
-            due_moment(answer_by + timedelta(days=1)),
-            by,
-            f"{alert.worker} has not answered your question about an alert",
-            "audit:alert",
-        ),
+        (QUESTION, timezone.now(), alert.worker, asked, "audit:alert_answer"),
+        (LAST_DAY, due_moment(answer_by), alert.worker, asked, "audit:alert_answer"),
+        (UNANSWERED, due_moment(after), by, unanswered, "audit:alert"),
     ):
         announce(
             Due(
                 kind=kind,
-                subject=subject,
+                subject=subject_of(alert),
                 at=at,
                 recipients=[whom],
                 text=text,
                 link=reverse(page, args=[alert.pk]),
-                is_task=kind == QUESTION,
+                is_task=kind == LAST_DAY,
             )
         )
 
