@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
+from accounts.models import StaffCheck
+from audit.context import access_context
 from sim_casework.proving.addresses import every_route
 from tests.permissions.everything import Everything, make_everything
 from tests.sessions import sign_in
@@ -81,6 +84,25 @@ def test_everybody_gets_what_the_matrix_says(section: str) -> None:
             found = _ask(clients[name], row, everything)
             if found != status:
                 wrong.append(f"{row.method} {row.route} as {name}: {found}, expected {status}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.django_db
+def test_mentor_whose_check_has_lapsed_gets_what_somebody_without_a_role_gets() -> None:
+    """S30, for every address: nothing that a role opens is open without the checks it requires."""
+    everything = make_everything()
+    amira = everything.cast["amira"]
+    with access_context(route="tests.lapse", is_system=True):
+        StaffCheck.objects.create(
+            user=amira, kind="vetting", valid_until=dt.date(2020, 1, 1), evidence="Seen then"
+        )
+    client = sign_in(Client(), everything.cast["amira"])
+    wrong = []
+    for row in ROWS:
+        if row.route in ANSWERED_ELSEWHERE or row.statuses["amira"] == row.statuses["odd"]:
+            continue
+        if (found := _ask(client, row, everything)) != row.statuses["odd"]:
+            wrong.append(f"{row.method} {row.route}: {found}, without a role {row.statuses['odd']}")
     assert not wrong, "\n".join(wrong)
 
 
