@@ -294,11 +294,8 @@ def remind(cast: Cast, *names: str) -> Reminder:
                 patient_id=cast.nora.pk,
             )
         )
-    token = current_recorder.set(Blind())
-    try:
+    with access_context(route="tests", is_system=True):
         return Reminder.objects.filter(subject=subject)[0]
-    finally:
-        current_recorder.reset(token)
 
 
 def test_the_life_of_a_reminder_is_explained_by_the_queries_its_model_lists(cast: Cast) -> None:
