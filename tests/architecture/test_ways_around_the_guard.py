@@ -15,6 +15,10 @@ from tests.architecture.sources import sources
 ALLOWED: dict[tuple[str, str], str] = {
     ("core.access_guard", "permit_statements"): "defines it",
     ("core.models", "permit_statements"): "opens it around the loading of objects, exists, save and delete",
+    ("core.prepared", "permit_statements"): "opens it around one statement whose rows all become objects",
+    ("core.prepared", "cursor"): "runs the statement that Django wrote for prepared query sets",
+    ("core.prepared", "execute"): "runs the statement that Django wrote for prepared query sets",
+    ("core.prepared", "from_db"): "makes each loaded row tell the recorder",
     ("audit.writing", "permit_statements"): "inserts the entries",
     (
         "cases.permissions",
