@@ -15,6 +15,7 @@ from cases.models import Patient
 from cases.permissions import visible_patients
 from core.access_guard import recorded_query
 from core.models import GuardedQuerySet
+from core.prepared import Prepared, Read
 from crisis_plans.models import (
     PlanAction,
     PlanAuthor,
@@ -56,6 +57,11 @@ def version_of(user: User, patient: Patient | uuid.UUID, number: int) -> PlanVer
 def current_plan(user: User, patient: Patient | uuid.UUID) -> PlanVersion | None:
     """The approved version that holds now, expired or not, with all its parts: the newest approved one."""
     return whole_versions(user, patient).filter(_has(Kind.APPROVED)).first()
+
+
+def plan_on_record(patient: uuid.UUID) -> Read[PlanVersion]:
+    """The version that holds now, without its parts, for the page of a record that the user may open."""
+    return _PLAN_ON_RECORD(patient=patient)
 
 
 def open_version(user: User, patient: Patient | uuid.UUID) -> PlanVersion | None:
@@ -112,3 +118,9 @@ def plans_awaiting_approval(user: User) -> GuardedQuerySet[PlanVersion]:
 
 def _has(kind: str) -> Exists:
     return Exists(PlanSignOff.objects.filter(version=OuterRef("pk"), kind=kind))
+
+
+_PLAN_ON_RECORD = Prepared(
+    lambda patient: PlanVersion.objects.filter(_has(Kind.APPROVED), patient=patient).order_by("-number")[:1],
+    patient=uuid.UUID,
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from django.db import models
@@ -83,6 +83,13 @@ def timeline(
     cursor = _parse_cursor(before)
     contacts = _before(readable_contacts(user, patient), "happened_at", cursor)[: limit + 1]
     visits = _before(_past_visits(user, patient), "planned_for", cursor)[: limit + 1]
+    return timeline_page(contacts, visits, limit)
+
+
+def timeline_page(
+    contacts: Iterable[Contact | Visit], visits: Iterable[Contact | Visit], limit: int
+) -> TimelinePage:
+    """Both in one line, newest first; needs one more of each than the limit. Tells the trail whose text is shown."""
     merged: list[Contact | Visit] = sorted(
         [*contacts, *visits], key=lambda entry: (-_at(entry).timestamp(), entry.pk)
     )
@@ -108,12 +115,7 @@ def readable_contacts(user: User, patient: Patient) -> GuardedQuerySet[Contact]:
     contacts = (
         Contact.objects.filter(patient=patient, patient__in=visible_patients(user))
         .defer("account", "observation", "opinion")
-        .annotate(
-            **{
-                f"shown_{name}": _text(name, mine_or_standing)
-                for name in ("account", "observation", "opinion")
-            }
-        )
+        .annotate(**shown_texts(mine_or_standing))
         .select_related(
             "created_by",
             "visit",
@@ -137,6 +139,11 @@ def readable_contacts(user: User, patient: Patient) -> GuardedQuerySet[Contact]:
         )
     readable: GuardedQuerySet[Contact] = contacts
     return readable
+
+
+def shown_texts(readable: Q) -> dict[str, F | models.Case]:
+    """The annotations from which ``text_of`` reads: the texts where the condition holds, otherwise nothing."""
+    return {f"shown_{name}": _text(name, readable) for name in ("account", "observation", "opinion")}
 
 
 def text_of(contact: Contact) -> ContactText:

@@ -99,13 +99,6 @@ def visits_today(user: User) -> GuardedQuerySet[Visit]:
     )
 
 
-def upcoming_visits(user: User, patient: Patient) -> GuardedQuerySet[Visit]:
-    """The patient's visits from today on of which no outcome is recorded yet, soonest first."""
-    start, _ = day_bounds(timezone.localdate())
-    waiting = visits_of(user, patient).filter(planned_for__gte=start, outcome__isnull=True)
-    return waiting.order_by("planned_for", "pk")[:MOST_UPCOMING]
-
-
 def visits_to_log(user: User, patient: Patient) -> GuardedQuerySet[Visit]:
     """Visits of the last week and today that nobody has said anything about: a contact may belong to one of them."""
     today = timezone.localdate()
