@@ -40,6 +40,11 @@ def overdue_tasks(user: User) -> GuardedQuerySet[Reminder]:
     return _tasks(user).filter(recipient=user, due_at__lt=start_of_today())
 
 
+def overdue_on_list(user: User, patients: list[uuid.UUID]) -> Read[Reminder]:
+    """Of the user's own, those about patients on a list that the user may see."""
+    return _OVERDUE_ON_LIST(user=user.pk, patients=patients, before=start_of_today())
+
+
 def team_overdue_tasks(user: User) -> GuardedQuerySet[Reminder]:
     """For leads: overdue tasks in the teams the user leads, one row per recipient; none for those who lead no team.
 
@@ -120,4 +125,16 @@ _TASKS_ON_RECORD = Prepared(
     user=int,
     patient=uuid.UUID,
     until=datetime,
+)
+_OVERDUE_ON_LIST = Prepared(
+    lambda user, patients, before: (
+        Reminder.objects.filter(
+            recipient=user, patient__any_of=patients, is_task=True, settled_at__isnull=True, due_at__lt=before
+        )
+        .only("patient_id", "text")
+        .order_by("due_at", "id")
+    ),
+    user=int,
+    patients=list,
+    before=datetime,
 )

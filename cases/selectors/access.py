@@ -7,7 +7,7 @@ equal. What is found stays with the patient object, so ``can`` need not ask agai
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from accounts.models import User, cleared_membership
 from accounts.roles import ACTS_OF_ROLE, READING_ACTS, Act, roles_that_may
-from accounts.selectors import may
+from accounts.selectors import may, working_memberships
 from audit.context import current_context
 from audit.providers import Relationship, Standing
 from cases.models import BreakGlass, Case, Patient
@@ -57,6 +57,23 @@ def find_access(user: User, key: uuid.UUID) -> Access | None:
     access = _by_team(user, cases)
     note_open_glass(access.patient, next((opening for found in glass for opening in found), None))
     return access
+
+
+def explain_cases(user: User, cases: Iterable[Case]) -> None:
+    """Tell the trail why these open cases of the user's own teams are listed, with the patient of each loaded."""
+    parts = {m.team_id: m for m in working_memberships(user) if Act.OPEN_RECORD in ACTS_OF_ROLE[m.role]}
+    current_context().explain(
+        {
+            case.patient_id: Relationship(
+                team_relationship(part.role, None),
+                case.patient.reference,
+                Standing(part.role, part.team.name, part.organisation.name),
+                reads_clinical=Act.READ_CLINICAL in ACTS_OF_ROLE[part.role],
+            )
+            for case in cases
+            if (part := parts.get(case.team_id)) and part.team
+        }
+    )
 
 
 def access_found(user: User, patient: Patient | uuid.UUID) -> Access | None:

@@ -108,7 +108,6 @@ ALLOWED: dict[tuple[str, str], str] = {
         "cases.services.patients",
         "recorded_query",
     ): "duplicates whom the user may not see; their leads are told",
-    ("crisis_plans.selectors", "recorded_query"): "review dates of patients already listed",
     ("reminders.delivery", "recorded_query"): "claims, as work of the system",
     ("reminders.subscriber", "recorded_query"): "writes the reminders of a fact, and settles them",
 }

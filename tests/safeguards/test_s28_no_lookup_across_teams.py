@@ -25,6 +25,7 @@ from cases.selectors.patients import (
 )
 from cases.services.drafts import keep_draft
 from core import due
+from crisis_plans.selectors import next_review
 from reminders.selectors import overdue_tasks
 from tests.patients import invented_nhs_number
 from tests.people import Cast, make_cast
@@ -121,7 +122,9 @@ def test_s28_no_selector_hands_out_anything_about_somebody_of_another_team(cast:
             )
             == []
         )
-        page = caseload(amira, Narrowed(), overdue=overdue_tasks(amira), after=sam.pk)
+        page = caseload(
+            amira, Narrowed(), overdue=overdue_tasks(amira), next_review=next_review, after=sam.pk
+        )
         assert [case.patient_id for case in page.cases] == [cast.nora.pk]
 
 
