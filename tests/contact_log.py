@@ -80,4 +80,4 @@ def posted(**changes: Any) -> dict[str, Any]:
 
 def listed(user: User) -> list[Case]:
     """The first page of the user's caseload, everybody in their team."""
-    return caseload(user, Narrowed(), overdue=overdue_tasks(user), next_review=next_review).cases
+    return caseload(user, Narrowed(), overdue=lambda: overdue_tasks(user), next_review=next_review).cases

@@ -56,7 +56,7 @@ def caseload(
     user: User,
     narrowed: Narrowed,
     *,
-    overdue: QuerySet[Any],
+    overdue: Callable[[], QuerySet[Any]],
     next_review: Callable[[OuterRef], Subquery],
     after: uuid.UUID | None = None,
     before: uuid.UUID | None = None,
@@ -64,9 +64,9 @@ def caseload(
     """Open cases of the user's teams by the patient's name.
 
     Each case carries ``last_contact``, when somebody of the team last spoke with the person (attempts and struck-out
-    entries do not count), and ``next_review``, whose subquery the app of plans gives. ``overdue`` are rows with a
-    ``patient``. ``after`` and ``before`` name the patient at a page's edge: names stay
-    out of addresses. One statement, one more on every page but the first.
+    entries do not count), and ``next_review``, whose subquery the app of plans gives. ``overdue`` finds rows with a
+    ``patient``, if it comes to that. ``after`` and ``before`` name the patient at a page's edge: names stay out of
+    addresses. One statement, one more on every page but the first.
     """
     mentor = user.pk if narrowed.scope == MINE else narrowed.mentor
     teams = [team.pk for team in teams_in_which(user, Act.LOG_CONTACT)]
@@ -74,10 +74,11 @@ def caseload(
     if not (beside or narrowed.is_overdue):
         read = _first_page(mentor is not None, next_review)
         (rows,) = read_together(read(teams=teams, **({} if mentor is None else {"mentor": mentor})))
-        page = _first(rows)
-    else:
-        cases = _open_cases(teams, mentor, next_review)
-        page = _other_page(user, cases, narrowed, overdue, after, before)
+        # The one behind the page's end was loaded as well.
+        explain_cases(user, rows)
+        return _first(rows)
+    cases = _open_cases(teams, mentor, next_review)
+    page = _other_page(user, cases, narrowed, overdue, after, before)
     explain_cases(user, page.cases)
     return page
 
@@ -120,12 +121,12 @@ def _other_page(
     user: User,
     cases: QuerySet[Case],
     narrowed: Narrowed,
-    overdue: QuerySet[Any],
+    overdue: Callable[[], QuerySet[Any]],
     after: uuid.UUID | None,
     before: uuid.UUID | None,
 ) -> CaseloadPage:
     if narrowed.is_overdue:
-        cases = cases.filter(Exists(overdue.filter(patient=OuterRef("patient"))))
+        cases = cases.filter(Exists(overdue().filter(patient=OuterRef("patient"))))
     beside = after or before
     edge = visible_patients(user).filter(pk=beside).first() if beside else None
     if edge is not None and after is None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
+from functools import partial
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -33,7 +35,7 @@ def caseload_page(request: HttpRequest) -> HttpResponse:
     mentors = _mentors(user) if leads else []
     form = CaseloadFilter(request.GET, mentors=mentors)
     narrowed = form.narrowed(default_scope=TEAM if leads else MINE)
-    overdue = _overdue(user, leads=leads)
+    overdue = partial(team_overdue_tasks if leads else overdue_tasks, user)
     page = caseload(
         user,
         narrowed,
@@ -55,11 +57,12 @@ def caseload_page(request: HttpRequest) -> HttpResponse:
 
 
 def _rows(
-    user: User, page: CaseloadPage, overdue: GuardedQuerySet[Reminder], *, leads: bool
+    user: User, page: CaseloadPage, overdue: Callable[[], GuardedQuerySet[Reminder]], *, leads: bool
 ) -> list[CaseloadRow]:
+    """What is overdue: a mentor's own tasks; for a lead those of everybody in the team."""
     keys = [case.patient_id for case in page.cases]
     late: dict[uuid.UUID, list[str]] = {}
-    tasks = overdue.filter(patient__in=keys) if leads else read_together(overdue_on_list(user, keys))[0]
+    tasks = overdue().filter(patient__in=keys) if leads else read_together(overdue_on_list(user, keys))[0]
     for task in tasks:
         for key in task.patient_keys:
             texts = late.setdefault(key, [])
@@ -71,11 +74,6 @@ def _rows(
 def _mentors(user: User) -> list[tuple[str, str]]:
     clinical, police = mentor_choices(holders_of_mentor_roles(teams_in_which(user, Act.REVIEW_CONTACT)))
     return clinical + police
-
-
-def _overdue(user: User, *, leads: bool) -> GuardedQuerySet[Reminder]:
-    """A mentor's own overdue tasks; for a lead those of everybody in the team."""
-    return team_overdue_tasks(user) if leads else overdue_tasks(user)
 
 
 def _key(text: str | None) -> uuid.UUID | None:

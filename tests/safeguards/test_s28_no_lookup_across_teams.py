@@ -123,7 +123,7 @@ def test_s28_no_selector_hands_out_anything_about_somebody_of_another_team(cast:
             == []
         )
         page = caseload(
-            amira, Narrowed(), overdue=overdue_tasks(amira), next_review=next_review, after=sam.pk
+            amira, Narrowed(), overdue=lambda: overdue_tasks(amira), next_review=next_review, after=sam.pk
         )
         assert [case.patient_id for case in page.cases] == [cast.nora.pk]
 
