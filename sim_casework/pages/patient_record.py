@@ -8,7 +8,6 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from accounts.gate import signed_in_user
@@ -23,6 +22,7 @@ from cases.presenters.visits import present_visits
 from cases.selectors.access import required_access
 from cases.selectors.record import record_parts
 from cases.views.gate import patient_page
+from core.addresses import address
 from crisis_plans.models import PlanVersion
 from crisis_plans.presenters import expired_words, helps_heading, helps_lines
 from crisis_plans.selectors import plan_on_record
@@ -79,8 +79,8 @@ def _hrefs(user: User, patient: Patient) -> dict[str, str]:
         names |= {"log": "cases:contact_log", "visit": "cases:visit_plan", "edit": "cases:patient_edit"}
     if can(user, Act.CHANGE_CASE, patient):
         names |= {"hand_over": "cases:case_hand_over", "close": "cases:case_close"}
-    return {key: reverse(name, args=[patient.pk]) for key, name in names.items()}
+    return {key: address(name, patient.pk) for key, name in names.items()}
 
 
 def _older_href(patient: Patient, older: str) -> str:
-    return f"{reverse('cases:patient_timeline', args=[patient.pk])}?before={older}" if older else ""
+    return f"{address('cases:patient_timeline', patient.pk)}?before={older}" if older else ""
