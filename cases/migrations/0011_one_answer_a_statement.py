@@ -47,7 +47,7 @@ def _as_before(name: str, answer: str) -> str:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("cases", "0009_look_ups")]
+    dependencies = [("cases", "0010_break_glass_writes_nothing")]
 
     operations = [
         migrations.RunSQL(
