@@ -1,7 +1,7 @@
-"""Row policies ask the same about the same patient for each row of a statement: they remember a yes until its end.
+"""Row policies ask the same about the same patients for each row of a statement: they remember a yes until its end.
 
 Opening a record asked two hundred times at 45 µs; remembered, an answer takes 4. Nothing changes in what is answered: within a
-statement there is one snapshot, and another user, patient or statement is asked anew. A no is never remembered.
+statement there is one snapshot, and for another user, patient or statement the rule is asked anew. A no is never remembered.
 """
 
 from importlib import import_module
@@ -23,19 +23,22 @@ def _remembering(name: str, answer: str) -> str:
     return f"""
 CREATE OR REPLACE FUNCTION {name}(patient uuid) RETURNS boolean LANGUAGE plpgsql STABLE {rules.DEFINER} COST 100 AS $$
 DECLARE
-    asked text := current_setting('sim.user', true) || ' ' || patient || ' ' || statement_timestamp();
+    asked text := current_setting('sim.user', true) || ' ' || statement_timestamp();
+    known text := current_setting('sim.{name}', true);
     acting bigint;
     today date;
     answer boolean;
 BEGIN
-    IF current_setting('sim.{name}', true) = asked THEN
+    IF NOT coalesce(starts_with(known, asked), false) OR length(known) > 10000 THEN
+        known := asked;
+    ELSIF strpos(known, patient::text) > 0 THEN
         RETURN true;
     END IF;
     acting := nullif(current_setting('sim.user', true), '')::bigint;
     today := core_today();
     answer := acting IS NOT NULL AND ({answer});
     IF answer THEN
-        PERFORM set_config('sim.{name}', asked, true);
+        PERFORM set_config('sim.{name}', known || ' ' || patient, true);
     END IF;
     RETURN answer;
 END $$;

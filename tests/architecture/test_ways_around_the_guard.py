@@ -89,7 +89,6 @@ ALLOWED: dict[tuple[str, str], str] = {
         "cases.selectors.unmentored",
         "recorded_query",
     ): "counts open cases for their lead, and names mentors; no patient",
-    ("cases.selectors.contacts", "recorded_query"): "dates of last contacts of patients already listed",
     ("cases.look_ups", "permit_statements"): "references for the trail alone, while it writes",
     ("cases.look_ups", "recorded_query"): "asks the database's look-up functions, which hand out no name",
     ("cases.look_ups", "cursor"): "asks the database's look-up functions",
