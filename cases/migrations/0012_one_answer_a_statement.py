@@ -50,7 +50,7 @@ def _as_before(name: str, answer: str) -> str:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("cases", "0010_break_glass_writes_nothing")]
+    dependencies = [("cases", "0011_human_reader")]
 
     operations = [
         migrations.RunSQL(
