@@ -4,8 +4,9 @@
 #   make check                                   all that .ci/run demands
 #   make assets                                  compile frontend/ into core/static/core
 #   make bench [SIZE=large] [BENCH="--memory 0"] what the four hot pages cost; see benchmarks/README.md
+#   make prove [PROVE="--only races"]            the long proofs of access and trail; figures in benchmarks/results
 #   make audit-deps                              known weaknesses in dependencies; blocks nothing
-.PHONY: demo test bench check static-checks check-assets test-with-coverage assets audit-deps setup browser
+.PHONY: demo test bench prove check static-checks check-assets test-with-coverage assets audit-deps setup browser
 
 VENV := .venv/bin
 # A file's tests stay together: some files tell one story.
@@ -20,6 +21,9 @@ test: setup browser
 
 bench: setup
 	$(VENV)/python -m benchmarks --size $(or $(SIZE),default) $(BENCH)
+
+prove: setup browser
+	$(VENV)/python -m tests.prove $(PROVE)
 
 # Cheapest first; the order holds even under make -j.
 check: setup browser

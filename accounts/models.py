@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import ClassVar
 
 from django.conf import settings
@@ -117,9 +116,9 @@ class MembershipQuerySet(GuardedQuerySet["Membership"]):
         return self.filter(cleared_membership())
 
 
-def current_membership(prefix: str = "", *, today: date | None = None) -> Q:
+def current_membership(prefix: str = "") -> Q:
     """The condition for a membership to hold today; the prefix leads to it (``group__team__…__``)."""
-    today = today or timezone.localdate()
+    today = timezone.localdate()
     return (
         Q(**{f"{prefix}starts_on__lte": today})
         & (Q(**{f"{prefix}ends_on__isnull": True}) | Q(**{f"{prefix}ends_on__gte": today}))
@@ -128,10 +127,9 @@ def current_membership(prefix: str = "", *, today: date | None = None) -> Q:
     )
 
 
-def cleared_membership(prefix: str = "", *, today: date | None = None) -> Q:
+def cleared_membership(prefix: str = "") -> Q:
     """The condition for a membership to carry its role's rights today: it holds, and no check has lapsed (S30)."""
-    today = today or timezone.localdate()
-    return current_membership(prefix, today=today) & Q(**{f"{prefix}cleared_until__gte": today})
+    return current_membership(prefix) & Q(**{f"{prefix}cleared_until__gte": timezone.localdate()})
 
 
 class Membership(BaseModel):

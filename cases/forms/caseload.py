@@ -8,10 +8,10 @@ from django import forms
 from django.http import QueryDict
 
 from cases.selectors.caseload import MINE, TEAM, Narrowed
-from core.form_fields import ListFilterForm, RadioField
+from core.form_fields import CaseworkForm, RadioField
 
 
-class CaseloadFilter(ListFilterForm):
+class CaseloadFilter(CaseworkForm):
     scope = RadioField(
         label="Whose",
         choices=[(MINE, "People I mentor"), (TEAM, "Everybody in the team")],

@@ -1,0 +1,140 @@
+"""Removals in the database: each policy lets everybody pass, each condition of a rule is taken out, each trigger is dropped.
+
+Read from the catalogue of a migrated database, so that a new policy or trigger is a new removal by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import psycopg
+
+from tests.mutations.places import GLASS, WALK, WORLDS
+from tests.mutations.removals import NotApplied, Removal, of_lock
+
+RAW = "tests/row_policies/test_raw_sql.py"
+CATALOGUE = "tests/row_policies/test_catalogue.py"
+BACKSTOP = ("tests/audit_trail/test_write_backstop.py", "tests/architecture/test_watched_rows.py")
+STAFF = "tests/safeguards/test_s30_staff_checks.py"
+POLICIES = """
+SELECT tablename, policyname, cmd FROM pg_policies
+WHERE schemaname = 'public' AND 'sim_app' = ANY (roles) ORDER BY tablename, policyname
+"""
+TRIGGERS = """
+SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+WHERE NOT t.tgisinternal AND t.tgparentid = 0 ORDER BY c.relname, t.tgname
+"""
+
+
+class Condition(NamedTuple):
+    """``old`` stands in the function's definition, maybe more than once, and becomes ``new``."""
+
+    function: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+READING_RULES = ("may_read_patient(uuid)", "may_read_clinical(uuid)")
+WRITING_RULES = ("may_write_patient(uuid)", "may_write_clinical(uuid)")
+_MEMBERSHIP = [
+    ("u.is_active", "true"),
+    ("m.ended_at IS NULL", "true"),
+    ("m.starts_on <= today", "true"),
+    ("(m.ends_on IS NULL OR m.ends_on >= today)", "true"),
+    ("m.cleared_until >= today", "true"),
+    ("m.role IN ('clinical mentor', 'police mentor', 'clinical lead', 'deputy clinical lead')", "true"),
+    ("m.role IN ('clinical mentor', 'clinical lead', 'deputy clinical lead')", "true"),
+]
+_GRANT = [
+    ("g.content_object_id = patient", "true"),
+    ("c.patient_id = g.content_object_id", "true"),
+    ("c.team_id = t.id", "true"),
+    ("t.group_id = g.group_id", "true"),
+]
+CONDITIONS = [
+    *(
+        Condition(rule, old, new, (WALK, RAW, WORLDS))
+        for rule in (*READING_RULES, *WRITING_RULES)
+        for old, new in (*_MEMBERSHIP, *_GRANT)
+    ),
+    *(
+        Condition(rule, old, new, (WALK, RAW, WORLDS))
+        for rule in READING_RULES
+        for old, new in [
+            ("c.closed_on >= today - 28", "true"),
+            ("e.expires_at > core_now()", "true"),
+            ("e.user_id = acting", "true"),
+            ("b.ended_at IS NULL", "true"),
+            ("b.ends_at > core_now()", "true"),
+            ("b.created_by_id = acting", "true"),
+        ]
+    ),
+    *(Condition(rule, "c.closed_on IS NULL", "true", (WALK, RAW)) for rule in WRITING_RULES),
+    Condition("may_review_trail_of(uuid)", "m.role = 'IG officer'", "true", (WALK, RAW)),
+    Condition(
+        "may_review_trail_of(uuid)", "m.organisation_id IN (t.trust_id, t.force_id)", "true", (WALK, RAW)
+    ),
+    Condition("may_review_break_glass(uuid)", "m.team_id = p.team_id", "true", (WALK, RAW)),
+    Condition(
+        "lookup_patients(text[],text,text,date,integer)", "may_read_patient(found.id)", "true", (WALK, RAW)
+    ),
+]
+
+
+def from_catalogue(connection: psycopg.Connection) -> Iterator[Removal]:
+    for table, policy, command in connection.execute(POLICIES).fetchall():
+        condition = "WITH CHECK (true)" if command == "INSERT" else "USING (true)"
+        condition += " WITH CHECK (true)" if command == "UPDATE" else ""
+        yield of_lock(
+            f"{table}: {policy} lets everybody pass",
+            f"ALTER POLICY {policy} ON {table} {condition}",
+            (CATALOGUE, RAW),
+        )
+    for table, trigger in connection.execute(TRIGGERS).fetchall():
+        tests = _catching(table, trigger)
+        yield of_lock(f"{table}: no trigger {trigger}", f"DROP TRIGGER {trigger} ON {table}", tests)
+    for condition in CONDITIONS:
+        if (without := _without(connection, condition)) is not None:
+            yield of_lock(f"{condition.function}: {condition.old} is not asked", without, condition.tests)
+
+
+def _catching(table: str, trigger: str) -> tuple[str, ...]:
+    places = {
+        "row_change": BACKSTOP,
+        "cleared_until": (STAFF, WALK),
+        "only_added": (STAFF,),
+        "search_names": (RAW, "tests/integration/test_patients_registering.py"),
+    }
+    if table.startswith("cases_breakglass") and trigger not in places:
+        return (GLASS,)
+    return places.get(trigger, EVERY_PLACE)
+
+
+EVERY_PLACE = (
+    "tests/audit_trail/test_append_only.py",
+    "tests/integration/test_plans_database.py",
+    "tests/safeguards/test_s07_versions.py",
+    "tests/safeguards/test_s11_review_of_police_presence.py",
+    "tests/safeguards/test_s15_signed_entries.py",
+    "tests/safeguards/test_s10_police_at_planned_therapy.py",
+    "tests/safeguards/test_s32_close_to_the_patient.py",
+    "tests/integration/test_visits.py",
+    GLASS,
+    "tests/migrations/test_trail_migrations.py",
+)
+
+
+def _without(connection: psycopg.Connection, condition: Condition) -> str | None:
+    """The function's definition without the condition; None where the rule does not ask it.
+
+    Raises: NotApplied when there is no such function.
+    """
+    found = connection.execute(
+        "SELECT pg_get_functiondef(to_regprocedure(%s)::oid)", [condition.function]
+    ).fetchone()
+    if found is None or found[0] is None:
+        raise NotApplied(f"there is no {condition.function}")
+    definition: str = found[0]
+    return definition.replace(condition.old, condition.new) if condition.old in definition else None

@@ -1,0 +1,199 @@
+"""The pytest plugin that carries the removals out: ``-p tests.mutations.run``, with the files in ``places`` collected.
+
+Every removal happens in a forked process of its own, with a database of its own, and its tests run until one fails. First
+all of those tests run with nothing taken away: a test that fails then proves nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.mutations.removals import NotApplied, Removal
+
+LIMIT = 900  # seconds for one removal; a test that then still runs has noticed as well
+# Set by ``python -m tests.mutations``.
+ONLY, RESULTS, JOBS = "SIM_MUTATIONS_ONLY", "SIM_MUTATIONS_RESULTS", "SIM_MUTATIONS_JOBS"
+CAUGHT, SURVIVED, STALE, HUNG, EQUIVALENT = (
+    "caught",
+    "survived",
+    "stale",
+    "caught by its time limit",
+    "equivalent",
+)
+
+
+@dataclass
+class Outcome:
+    removal: str
+    outcome: str
+    by: str = ""
+    seconds: float = 0.0
+
+
+class Failures:
+    """Hears which test has failed first."""
+
+    def __init__(self) -> None:
+        self.first = ""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed and not self.first:
+            self.first = report.nodeid
+
+
+class Run:
+    def __init__(self, session: pytest.Session, removals: list[Removal]) -> None:
+        self.session, self.removals = session, removals
+        self.failures = Failures()
+        session.config.pluginmanager.register(self.failures)
+        self.running: dict[int, tuple[int, int, float]] = {}  # process: removal, its pipe, begun
+        self.outcomes: list[Outcome] = []
+
+    def carry_out(self, jobs: int) -> None:
+        for number in range(len(self.removals)):
+            while len(self.running) >= jobs:
+                self.wait()
+            self.start(number)
+        while self.running:
+            self.wait()
+
+    def start(self, number: int) -> None:
+        reading, writing = os.pipe()
+        process = os.fork()
+        if process == 0:
+            os.close(reading)
+            # Leaves with os._exit: nothing of the parent's is torn down here.
+            _in_child(self.session, self.removals[number], self.failures, number, writing)
+        os.close(writing)
+        self.running[process] = (number, reading, time.monotonic())
+
+    def wait(self) -> None:
+        process, status = os.wait()
+        number, reading, begun = self.running.pop(process)
+        with os.fdopen(reading) as pipe:
+            told = pipe.read()
+        removal = self.removals[number]
+        seconds = round(time.monotonic() - begun, 1)
+        if told:
+            outcome = Outcome(removal.name, **json.loads(told), seconds=seconds)
+        elif os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
+            outcome = Outcome(removal.name, HUNG, "", seconds)
+        else:
+            outcome = Outcome(removal.name, STALE, f"the process ended with {status}", seconds)
+        self.outcomes.append(outcome)
+        _drop_database(number)
+        _say(
+            f"{len(self.outcomes)}/{len(self.removals)} {outcome.outcome}: {outcome.removal}  [{outcome.by}]"
+        )
+
+
+def _in_child(
+    session: pytest.Session, removal: Removal, failures: Failures, number: int, writing: int
+) -> None:
+    told: dict[str, str] = {"outcome": STALE, "by": "it broke before it began"}
+    try:
+        signal.alarm(LIMIT)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        session.config.get_terminal_writer()._file = StringIO()
+        os.environ["PYTEST_XDIST_WORKER"] = f"mutation{number}"
+        _apply(removal)
+        items = [item for item in session.items if item.nodeid.startswith(removal.tests)]
+        items.sort(key=lambda item: _place(item, removal.tests))
+        told = {"outcome": SURVIVED, "by": f"{len(items)} tests"}
+        for place, item in enumerate(items):
+            following = items[place + 1] if place + 1 < len(items) else None
+            session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if failures.first:
+                told = {"outcome": CAUGHT, "by": failures.first}
+                break
+    except NotApplied as error:
+        told = {"outcome": STALE, "by": str(error)}
+    except BaseException as error:
+        told = {"outcome": STALE, "by": f"{type(error).__name__}: {error}"[:300]}
+    finally:
+        os.write(writing, json.dumps(told).encode())
+        os._exit(0)
+
+
+def _place(item: pytest.Item, tests: tuple[str, ...]) -> int:
+    return next(place for place, test in enumerate(tests) if item.nodeid.startswith(test))
+
+
+def _apply(removal: Removal) -> None:
+    from tests import databases
+
+    removal.apply()
+    if removal.sql:
+        copy = databases.copy_template
+
+        def copied_without(server: Any, name: str) -> None:
+            copy(server, name)
+            with server.connect(name) as superuser:
+                superuser.execute(removal.sql)
+
+        databases.copy_template = copied_without
+
+
+def _drop_database(number: int) -> None:
+    from tests.databases import test_paths
+    from tests.services import postgres_of
+
+    with postgres_of(test_paths()).connect() as connection:
+        connection.execute(
+            f"DROP DATABASE IF EXISTS test_sim_casework_mutation{number} WITH (FORCE)".encode()
+        )
+
+
+def _all_removals() -> Iterator[Removal]:
+    from tests.databases import TEMPLATE, make_template
+    from tests.mutations.generated import from_source
+    from tests.mutations.listed import written_out
+    from tests.mutations.locks import from_catalogue
+    from tests.services import postgres_of, test_paths
+
+    server = postgres_of(test_paths())
+    make_template(server)
+    yield from from_source()
+    yield from written_out()
+    with server.connect(TEMPLATE) as connection:
+        yield from from_catalogue(connection)
+
+
+def _say(words: str) -> None:
+    with Path("/dev/stderr").open("a") as told:
+        told.write(words + "\n")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool:
+    from tests.mutations.equivalent import EQUIVALENT as KNOWN
+
+    removals = list(_all_removals())
+    names = [removal.name for removal in removals]
+    if only := os.environ.get(ONLY):
+        removals = [removal for removal in removals if only in removal.name]
+    wanted = tuple({test for removal in removals for test in removal.tests})
+    run = Run(session, [Removal("nothing", wanted), *removals])
+    run.carry_out(int(os.environ.get(JOBS, "2")))
+    for outcome in run.outcomes:
+        if outcome.outcome == SURVIVED and outcome.removal in KNOWN:
+            outcome.outcome, outcome.by = EQUIVALENT, KNOWN[outcome.removal]
+    stale = sorted(set(KNOWN) - set(names))
+    Path(os.environ[RESULTS]).write_text(
+        json.dumps(
+            {"outcomes": [asdict(outcome) for outcome in run.outcomes], "stale reasons": stale}, indent=1
+        )
+    )
+    return True
