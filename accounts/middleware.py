@@ -10,13 +10,16 @@ from urllib.parse import urlsplit
 from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import SESSION_KEY, logout
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user, logout
+from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import resolve_url
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+from django.utils.functional import SimpleLazyObject
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
 from accounts import session_clock
@@ -37,6 +40,34 @@ logger = logging.getLogger(__name__)
 SET_UP_ROUTES = frozenset(
     {"mfa_activate_totp", "mfa_add_webauthn", "account_reauthenticate", "account_logout"}
 )
+
+
+class SessionUserMiddleware(AuthenticationMiddleware):
+    """``request.user`` from the user who came with the session's row, where everything is in order.
+
+    Anything else (no such backend, a changed password, an account that has ended) is left to Django.
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        request.user = SimpleLazyObject(lambda: _user_of_session(request))  # type: ignore[assignment]
+
+
+def _user_of_session(request: HttpRequest) -> User | AnonymousUser:
+    if not hasattr(request, "_cached_user"):
+        session = request.session
+        # Asked first: it loads the row.
+        key, user = session.get(SESSION_KEY), getattr(session, "user_of_row", None)
+        is_in_order = (
+            isinstance(user, User)
+            and key == str(user.pk)
+            and user.is_active
+            and session.get(BACKEND_SESSION_KEY) in settings.AUTHENTICATION_BACKENDS
+            and constant_time_compare(session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash())
+        )
+        request._cached_user = user if is_in_order else get_user(request)  # type: ignore[attr-defined]
+    found: User | AnonymousUser = request._cached_user  # type: ignore[attr-defined]
+    return found
 
 
 class SessionLimitsMiddleware:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import ClassVar
 
 from django.conf import settings
@@ -116,9 +117,9 @@ class MembershipQuerySet(GuardedQuerySet["Membership"]):
         return self.filter(cleared_membership())
 
 
-def current_membership(prefix: str = "") -> Q:
+def current_membership(prefix: str = "", *, today: date | None = None) -> Q:
     """The condition for a membership to hold today; the prefix leads to it (``group__team__…__``)."""
-    today = timezone.localdate()
+    today = today or timezone.localdate()
     return (
         Q(**{f"{prefix}starts_on__lte": today})
         & (Q(**{f"{prefix}ends_on__isnull": True}) | Q(**{f"{prefix}ends_on__gte": today}))
@@ -127,9 +128,10 @@ def current_membership(prefix: str = "") -> Q:
     )
 
 
-def cleared_membership(prefix: str = "") -> Q:
+def cleared_membership(prefix: str = "", *, today: date | None = None) -> Q:
     """The condition for a membership to carry its role's rights today: it holds, and no check has lapsed (S30)."""
-    return current_membership(prefix) & Q(**{f"{prefix}cleared_until__gte": timezone.localdate()})
+    today = today or timezone.localdate()
+    return current_membership(prefix, today=today) & Q(**{f"{prefix}cleared_until__gte": today})
 
 
 class Membership(BaseModel):

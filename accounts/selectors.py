@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any
 
-from accounts.models import Membership, MembershipQuerySet, Team, User
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from accounts.models import Membership, MembershipQuerySet, Session, Team, User, current_membership
 from accounts.roles import ACTS_OF_ROLE, Act, Role, roles_that_may
 from audit.providers import Standing
 from core.models import GuardedQuerySet
+from core.prepared import Prepared, read_together
+
+
+def _session(key: str, now: datetime) -> QuerySet[Session]:
+    return Session.objects.filter(session_key=key, expire_date__gt=now).select_related("user__organisation")
+
+
+def _memberships_of_session(key: str, today: date) -> MembershipQuerySet:
+    held = Membership.objects.filter(current_membership(today=today), user__sessions__session_key=key)
+    return held.select_related("team", "organisation").order_by("pk")
+
+
+_SESSION = Prepared(_session, key=str, now=datetime)
+_MEMBERSHIPS_OF_SESSION = Prepared(_memberships_of_session, key=str, today=date)
+
+
+def session_with_user(key: str) -> Session | None:
+    """The session that has not expired, with its user and the memberships the user holds today. One statement."""
+    sessions, memberships = read_together(
+        _SESSION(key=key, now=timezone.now()), _MEMBERSHIPS_OF_SESSION(key=key, today=timezone.localdate())
+    )
+    session: Session | None = next(iter(sessions), None)
+    if session is not None and session.user is not None:
+        session.user._current_memberships = memberships  # type: ignore[attr-defined]
+    return session
 
 
 def current_memberships(user: User) -> list[Membership]:

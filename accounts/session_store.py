@@ -11,13 +11,33 @@ from accounts import session_clock
 
 
 class SessionStore(DatabaseStore):
-    """The engine named in settings.SESSION_ENGINE; Django looks for this class by its name."""
+    """The engine named in settings.SESSION_ENGINE; Django looks for this class by its name.
+
+    The row comes with its user and what roles they hold, in one statement: every page needs all three.
+    """
+
+    # Whose session was loaded, with the memberships of today; accounts.middleware decides whether they are signed in.
+    user_of_row: Any = None
 
     @classmethod
     def get_model_class(cls) -> Any:
         from accounts.models import Session
 
         return Session
+
+    def _get_session_from_db(self) -> Any:
+        from accounts.selectors import session_with_user
+
+        row = session_with_user(self.session_key) if self.session_key else None
+        if row is None:
+            self._session_key = None
+        else:
+            self.user_of_row = row.user
+        return row
+
+    def flush(self) -> None:
+        self.user_of_row = None
+        super().flush()
 
     def create_model_instance(self, data: dict[str, Any]) -> Any:
         row: Any = super().create_model_instance(data)

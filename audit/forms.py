@@ -13,7 +13,7 @@ from django.utils import timezone
 from audit.providers import Identifiers
 from audit.selectors import Filters
 from audit.sentences import KINDS
-from core.form_fields import CaseworkForm, DayField, LineField, PlainTextField
+from core.form_fields import CaseworkForm, DayField, LineField, ListFilterForm, PlainTextField
 
 _REASON_MISSING = "Say why you look: the complaint's number, or what was asked"
 
@@ -69,7 +69,7 @@ class FindPersonForm(CaseworkForm):
         return asked.reference or number or f"{asked.full_name} {asked.date_of_birth}"
 
 
-class FilterForm(CaseworkForm):
+class FilterForm(ListFilterForm):
     """State of a list in its address. People are named by key; the choices are those on the page."""
 
     kind = forms.ChoiceField(label="What happened", required=False)

@@ -15,6 +15,7 @@ from audit.models import EntrySubject, LogEntry
 from audit.providers import Officer, Relationship, people_under_review
 from core.access_guard import recorded_query
 from core.keyset import cursor_moment
+from core.prepared import Prepared, read_together
 
 PAGE_SIZE = 50
 EXPORT_STEP = 1000
@@ -97,18 +98,44 @@ class Page:
 
 def trail_of_patient(patient: uuid.UUID, filters: Filters, cursor: Cursor | None) -> Page:
     """The entries about one patient, whom the caller has found under review. One statement."""
-    rows = (
-        EntrySubject.objects.filter(patient_id=patient)
-        .filter(_narrowed(filters, "entry__", _opened_or_listed(filters.kind)))
-        .filter(_between(filters, "at"))
-        .select_related(*(f"entry__{name}" for name in _RELATED))
-    )
-    found, has_more = keyset_slice(rows, "at", "entry_id", cursor)
+    if cursor is None and filters == Filters():
+        (found,) = read_together(_NEWEST_ABOUT(patient=patient))
+        found, has_more = found[:PAGE_SIZE], len(found) > PAGE_SIZE
+    else:
+        rows = (
+            _about(patient)
+            .filter(_narrowed(filters, "entry__", _opened_or_listed(filters.kind)))
+            .filter(_between(filters, "at"))
+        )
+        found, has_more = keyset_slice(rows, "at", "entry_id", cursor)
     lines = tuple(
         Line(row.entry, (Subject(row.patient_id, row.patient_reference, row.is_opened, row.relationship),))
         for row in found
     )
     return _page(lines, cursor, has_more=has_more)
+
+
+def _about(patient: uuid.UUID) -> QuerySet[EntrySubject]:
+    """With of each entry what its sentence is made of."""
+    return (
+        EntrySubject.objects.filter(patient_id=patient)
+        .select_related(*(f"entry__{name}" for name in _RELATED))
+        .only(
+            "patient_id", "at", "entry_id", "patient_reference", "is_opened", "relationship",
+            *(f"entry__{name}" for name in _TOLD),
+            *(f"entry__actor__{name}" for name in ("username", "first_name", "last_name")),
+            *(f"entry__content_type__{name}" for name in ("app_label", "model")),
+        )
+    )  # fmt: skip
+
+
+_TOLD = (
+    "timestamp", "action", "outcome", "changes", "actor_id", "actor_name", "on_behalf_of", "additional_data", "role",
+    "team", "organisation", "relationship", "reason", "route", "content_type_id",
+)  # fmt: skip
+_NEWEST_ABOUT = Prepared(
+    lambda patient: _about(patient).order_by("-at", "-entry_id")[: PAGE_SIZE + 1], patient=uuid.UUID
+)
 
 
 def trail_of_worker(officer: Officer, worker: int, filters: Filters, cursor: Cursor | None) -> Page:

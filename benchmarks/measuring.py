@@ -23,9 +23,14 @@ from benchmarks.sizes import Size
 from sim_casework.devstack.paths import REPOSITORY
 from sim_casework.devstack.postgres import PostgresServer
 
-_SETTLED = re.compile(
+_ASIDE = re.compile(
     r"\s*(SAVEPOINT|RELEASE|ROLLBACK|BEGIN|COMMIT|SELECT\s+(pg_catalog\.)?set_config\b)|\s*$", re.IGNORECASE
 )
+
+
+def is_counted(statement: str) -> bool:
+    """Whether a statement is more than transaction control, the settings of row policies or the pool's empty probe."""
+    return not _ASIDE.match(statement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +169,7 @@ class Bench:
             for contender in self.contenders.values():
                 (request,) = contender.browser.requests(operation, 1)
                 seen = contender.ask("statements", asdict(request))
-                figures.statements[operation][contender.name] = [
-                    text for text in seen if not _SETTLED.match(text)
-                ]
+                figures.statements[operation][contender.name] = [text for text in seen if is_counted(text)]
 
     def measure_wal(self, figures: Figures) -> None:
         """Bytes of WAL a request writes, without the full page images that follow each checkpoint."""

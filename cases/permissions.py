@@ -63,7 +63,12 @@ def visible_patients(user: User, act: Act = Act.OPEN_RECORD) -> GuardedQuerySet[
 
 
 def can(user: User, act: Act, patient: Patient | uuid.UUID) -> bool:
-    """Whether the user may do this on this patient now, whoever asks; the same rule as ``visible_patients``."""
+    """Whether the user may do this on this patient now, whoever asks; the same rule as ``visible_patients``.
+
+    A patient object that came with this user's access (cases.selectors.access) answers from there.
+    """
+    if isinstance(patient, Patient) and (found := patient.found_access) and found.user == user.pk:
+        return act in found.acts
     key = patient.pk if isinstance(patient, Patient) else patient
     with asking_about(user.pk):
         return visible_patients(user, act).filter(pk=key).exists()
@@ -90,11 +95,12 @@ def _case_allows(act: Act) -> Q:
     of_patient = Q(group__team__cases__patient=OuterRef("pk"))
     is_open = Q(group__team__cases__closed_on__isnull=True)
     if act in READING_ACTS:
-        return of_patient & (is_open | Q(group__team__cases__closed_on__gte=_last_closing_day()))
+        return of_patient & (is_open | Q(group__team__cases__closed_on__gte=last_closing_day()))
     return of_patient & is_open
 
 
-def _last_closing_day() -> date:
+def last_closing_day() -> date:
+    """A case that closed on this day or later may still be read."""
     return timezone.localdate() - timedelta(days=settings.CLOSED_CASE_READ_DAYS)
 
 
@@ -179,7 +185,7 @@ def _explain_by_team(user: User, patients: Collection[uuid.UUID]) -> dict[uuid.U
             cleared_membership(_MEMBERS),
             Q(group__team__cases__patient=F("content_object")),
             Q(group__team__cases__closed_on__isnull=True)
-            | Q(group__team__cases__closed_on__gte=_last_closing_day()),
+            | Q(group__team__cases__closed_on__gte=last_closing_day()),
             content_object__in=patients,
             **{
                 f"{_MEMBERS}user": user,
@@ -199,7 +205,7 @@ def _explain_by_team(user: User, patients: Collection[uuid.UUID]) -> dict[uuid.U
     )
     return {
         key: Relationship(
-            _team_relationship(role, closed),
+            team_relationship(role, closed),
             reference,
             Standing(role, team, organisation),
             reads_clinical=Act.READ_CLINICAL in ACTS_OF_ROLE[role],
@@ -208,7 +214,8 @@ def _explain_by_team(user: User, patients: Collection[uuid.UUID]) -> dict[uuid.U
     }
 
 
-def _team_relationship(role: str, closed_on: date | None) -> str:
+def team_relationship(role: str, closed_on: date | None) -> str:
+    """The trail's word for a part in the team."""
     if closed_on is not None:
         return "closed case"
     return "supervision" if role in (Role.CLINICAL_LEAD, Role.DEPUTY_LEAD) else "case team"

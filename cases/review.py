@@ -8,13 +8,26 @@ from typing import Any
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat, Lower
 
+from accounts.roles import ACTS_OF_ROLE, Act
+from accounts.selectors import working_memberships
 from audit.providers import Identifiers, PersonUnderReview, Relationship
 from cases.models import OtherName, Patient
 from cases.permissions import patients_under_review, relationship_of_review
+from core.prepared import Prepared, read_together
 
 # Two people of the same name and birthday are possible, a list of them is not.
 MOST_MATCHES = 10
 _NAMES = ("id", "reference", "given_name", "family_name")
+
+
+# The same rule as ``patients_under_review`` about one patient; every page of a trail asks it.
+_REVIEWED = Prepared(
+    lambda patient, organisations: Patient.objects.filter(
+        Q(team__trust__any_of=organisations) | Q(team__force__any_of=organisations), pk=patient
+    ).only(*_NAMES),
+    patient=uuid.UUID,
+    organisations=list,
+)
 
 
 class PatientsUnderReview:
@@ -24,8 +37,11 @@ class PatientsUnderReview:
         return patients_under_review(user).values("pk")
 
     def named(self, user: Any, key: uuid.UUID) -> PersonUnderReview | None:
-        patient = patients_under_review(user).only(*_NAMES).filter(pk=key).first()
-        return _under_review(patient) if patient else None
+        organisations = [
+            m.organisation_id for m in working_memberships(user) if Act.READ_TRAIL in ACTS_OF_ROLE[m.role]
+        ]
+        (found,) = read_together(_REVIEWED(patient=key, organisations=organisations))
+        return _under_review(found[0]) if found else None
 
     def matching(self, user: Any, identifiers: Identifiers) -> list[PersonUnderReview]:
         condition = _condition(identifiers)

@@ -146,8 +146,9 @@ def _columns_of(expression: Any) -> Iterator[Field[Any, Any] | None]:
         yield None
     elif isinstance(expression, Col):
         yield expression.target
-    elif isinstance(expression, Subquery):
-        inner = expression.query
+    elif isinstance(expression, Subquery | Query):
+        # A query set may also stand there without being called a Subquery.
+        inner = expression.query if isinstance(expression, Subquery) else expression
         for handed_over in (*inner.select, *inner.annotation_select.values()):
             yield from _columns_of(handed_over)
     elif hasattr(expression, "get_source_expressions"):

@@ -54,6 +54,13 @@ class CaseworkForm(forms.Form, metaclass=_CaseworkFormMetaclass):
         super().__init__(*args, **kwargs)
 
 
+class ListFilterForm(CaseworkForm):
+    """A list's filter. Its state stands in the address, so nothing in it is about a patient: drawn fields are kept
+    (core.form_rendering) and drawn again only when something in them differs."""
+
+    keeps_drawn_fields = True
+
+
 class LineField(forms.CharField):
     """One line: a name, a number, a place. Spaces at the ends go; everything else stays."""
 

@@ -4,6 +4,7 @@ Fields that know how to be filled in live in core.form_fields; the markup in tem
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any, cast
 
 from django import forms
@@ -24,10 +25,58 @@ class NhsFormRenderer(BaseRenderer):
     formset_template_name = "forms/formset.jinja"
     field_template_name = "forms/field.jinja"
 
+    def render(self, template_name: str, context: Any, request: Any = None) -> str:
+        if template_name == self.field_template_name and _is_kept(context["field"]):
+            return _drawn_once(_Drawing(self, context["field"]))
+        return super().render(template_name, context, request)
+
     def get_template(self, template_name: str) -> Any:
         if template_name.startswith("django/forms/"):
             return _BUILT_IN.get_template(template_name)
         return get_template(template_name, using="jinja")
+
+
+def _is_kept(bound: BoundField) -> bool:
+    """A filter's field that does not reveal others: its markup follows from itself alone."""
+    return getattr(bound.form, "keeps_drawn_fields", False) and not getattr(bound.field, "reveals", None)
+
+
+class _Drawing:
+    """One field to be drawn; equal to any other that would look the same."""
+
+    def __init__(self, renderer: NhsFormRenderer, bound: BoundField) -> None:
+        self._draw: Callable[[], str] | None = lambda: BaseRenderer.render(
+            renderer, renderer.field_template_name, {"field": bound}
+        )
+        form, widget = bound.form, bound.field.widget
+        self._key = (
+            type(form),
+            bound.html_name,
+            bound.id_for_label,
+            str(bound.label),
+            str(bound.help_text),
+            repr(bound.value()),
+            repr(getattr(widget, "choices", "")),
+            repr(widget.attrs),
+            repr(bound.errors.as_data()) if form.is_bound else "",
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Drawing) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def draw(self) -> str:
+        """Called once; what is kept afterwards is the key alone, not the form with what was sent."""
+        assert self._draw is not None
+        drawn, self._draw = self._draw(), None
+        return drawn
+
+
+@lru_cache(maxsize=500)
+def _drawn_once(drawing: _Drawing) -> str:
+    return drawing.draw()
 
 
 DEFAULT_REQUIRED = forms.Field.default_error_messages["required"]

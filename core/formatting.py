@@ -29,10 +29,14 @@ WEEKDAYS = (
 )
 
 
+_NEAR = {0: "Today", -1: "Yesterday", 1: "Tomorrow"}
+
+
 def local_day(value: date) -> date:
     """The calendar day in the installation's time zone; 23:30 UTC in July is already tomorrow in London."""
     if isinstance(value, datetime):
-        return timezone.localdate(value) if timezone.is_aware(value) else value.date()
+        # As timezone.localdate() would; it asks a context variable first, which a long page feels.
+        return value.astimezone(timezone.get_default_timezone()).date() if value.tzinfo else value.date()
     return value
 
 
@@ -64,8 +68,8 @@ def clock_time(value: datetime | time | None) -> str:
     """14:05"""
     if value is None:
         return ""
-    if isinstance(value, datetime) and timezone.is_aware(value):
-        value = timezone.localtime(value)
+    if isinstance(value, datetime) and value.tzinfo:
+        value = value.astimezone(timezone.get_default_timezone())
     return f"{value.hour:02d}:{value.minute:02d}"
 
 
@@ -74,8 +78,7 @@ def relative_day(value: date | None) -> str:
     if value is None:
         return ""
     on = local_day(value)
-    words = {0: "Today", -1: "Yesterday", 1: "Tomorrow"}
-    return words.get((on - timezone.localdate()).days) or weekday(on)
+    return _NEAR.get((on - timezone.localdate()).days) or weekday(on)
 
 
 def moment(value: datetime | None) -> str:
@@ -83,9 +86,8 @@ def moment(value: datetime | None) -> str:
     if value is None:
         return ""
     on = local_day(value)
-    if abs((on - timezone.localdate()).days) <= 1:
-        return f"{relative_day(on)} {clock_time(value)}"
-    return f"{day(on)} at {clock_time(value)}"
+    near = _NEAR.get((on - timezone.localdate()).days)
+    return f"{near} {clock_time(value)}" if near else f"{day(on)} at {clock_time(value)}"
 
 
 def due(value: date | None) -> str:

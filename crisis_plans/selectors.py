@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
-from datetime import date
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Prefetch, Subquery
@@ -13,8 +11,8 @@ from accounts.models import User
 from accounts.roles import Act
 from cases.models import Patient
 from cases.permissions import visible_patients
-from core.access_guard import recorded_query
 from core.models import GuardedQuerySet
+from core.prepared import Prepared, Read
 from crisis_plans.models import (
     PlanAction,
     PlanAuthor,
@@ -58,6 +56,11 @@ def current_plan(user: User, patient: Patient | uuid.UUID) -> PlanVersion | None
     return whole_versions(user, patient).filter(_has(Kind.APPROVED)).first()
 
 
+def plan_on_record(patient: uuid.UUID) -> Read[PlanVersion]:
+    """The version that holds now, without its parts, for the page of a record that the user may open."""
+    return _PLAN_ON_RECORD(patient=patient)
+
+
 def open_version(user: User, patient: Patient | uuid.UUID) -> PlanVersion | None:
     """The version being worked on or waiting for approval, without its parts. There is at most one."""
     return versions(user, patient).filter(is_open=True).first()
@@ -72,19 +75,10 @@ def approved_before(user: User, version: PlanVersion) -> PlanVersion | None:
     )
 
 
-def next_reviews(patient_keys: Collection[uuid.UUID]) -> dict[uuid.UUID, date]:
-    """The review date of each patient's current plan, for lists of patients whom the caller may already see.
-
-    One statement, without the plans' text; it stands in the entry as a query.
-    """
-    approved = (
-        PlanVersion.objects.filter(_has(Kind.APPROVED), patient__in=patient_keys)
-        .order_by("patient_id", "-number")
-        .distinct("patient_id")
-    )
-    with recorded_query("review dates of the plans of listed patients"):
-        rows = list(approved.values_list("patient_id", "review_on"))
-    return {patient: review_on for patient, review_on in rows if review_on is not None}
+def next_review(patient: OuterRef) -> Subquery:
+    """The review date of the current plan, for lists of patients whom the caller may already see."""
+    approved = PlanVersion.objects.filter(_has(Kind.APPROVED), patient=patient).order_by("-number")
+    return Subquery(approved.values("review_on")[:1])
 
 
 def plans_awaiting_approval(user: User) -> GuardedQuerySet[PlanVersion]:
@@ -112,3 +106,9 @@ def plans_awaiting_approval(user: User) -> GuardedQuerySet[PlanVersion]:
 
 def _has(kind: str) -> Exists:
     return Exists(PlanSignOff.objects.filter(version=OuterRef("pk"), kind=kind))
+
+
+_PLAN_ON_RECORD = Prepared(
+    lambda patient: PlanVersion.objects.filter(_has(Kind.APPROVED), patient=patient).order_by("-number")[:1],
+    patient=uuid.UUID,
+)

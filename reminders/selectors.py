@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime, time, timedelta
 
 from django.db.models import CharField, Exists, OuterRef, Q, Value
@@ -11,13 +12,14 @@ from django.utils import timezone
 from accounts.models import Membership, User, current_membership
 from accounts.roles import Act
 from accounts.selectors import teams_in_which
-from cases.models import Patient
 from cases.permissions import visible_patients
 from core.models import GuardedQuerySet
+from core.prepared import Prepared, Read
 from reminders.models import EmailMessageOut, Notification, Reminder
 
 # A task is listed so long before it is due; a plan's review in five months waits for nobody today.
 TASKS_AHEAD = timedelta(days=14)
+MOST_ON_RECORD = 10
 # The task that a person decides about an e-mail, and how its subject begins.
 STUCK_EMAIL = "email-stuck"
 STUCK_EMAIL_SUBJECT = "reminders.emailmessageout:"
@@ -28,14 +30,19 @@ def open_tasks(user: User) -> GuardedQuerySet[Reminder]:
     return _tasks(user).filter(recipient=user, due_at__lt=timezone.now() + TASKS_AHEAD)
 
 
-def open_tasks_about(user: User, patient: Patient) -> GuardedQuerySet[Reminder]:
-    """Of these, what concerns one patient."""
-    return open_tasks(user).filter(patient=patient)
+def tasks_on_record(user: User, patient: uuid.UUID) -> Read[Reminder]:
+    """Of these, what concerns the one patient whose record the user may open, without the patient's row; at most ten."""
+    return _TASKS_ON_RECORD(user=user.pk, patient=patient, until=timezone.now() + TASKS_AHEAD)
 
 
 def overdue_tasks(user: User) -> GuardedQuerySet[Reminder]:
     """Of all open tasks, what was due before today (London's day)."""
     return _tasks(user).filter(recipient=user, due_at__lt=start_of_today())
+
+
+def overdue_on_list(user: User, patients: list[uuid.UUID]) -> Read[Reminder]:
+    """Of the user's own, those about patients on a list that the user may see."""
+    return _OVERDUE_ON_LIST(user=user.pk, patients=patients, before=start_of_today())
 
 
 def team_overdue_tasks(user: User) -> GuardedQuerySet[Reminder]:
@@ -109,3 +116,25 @@ def _tasks(user: User) -> GuardedQuerySet[Reminder]:
         .select_related("patient")
         .order_by("due_at", "id")
     )
+
+
+_TASKS_ON_RECORD = Prepared(
+    lambda user, patient, until: Reminder.objects.filter(
+        recipient=user, patient=patient, is_task=True, settled_at__isnull=True, due_at__lt=until
+    ).order_by("due_at", "id")[:MOST_ON_RECORD],
+    user=int,
+    patient=uuid.UUID,
+    until=datetime,
+)
+_OVERDUE_ON_LIST = Prepared(
+    lambda user, patients, before: (
+        Reminder.objects.filter(
+            recipient=user, patient__any_of=patients, is_task=True, settled_at__isnull=True, due_at__lt=before
+        )
+        .only("patient_id", "text")
+        .order_by("due_at", "id")
+    ),
+    user=int,
+    patients=list,
+    before=datetime,
+)

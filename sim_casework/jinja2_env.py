@@ -21,6 +21,7 @@ from jinja2 import (
 )
 
 from core import form_rendering, formatting
+from core.addresses import address
 from crisis_plans.wording import EMERGENCY_TEXT
 
 
@@ -62,13 +63,15 @@ def environment(**options: Any) -> CaseworkEnvironment:
 
 
 def url(name: str, *args: Any, **kwargs: Any) -> str:
-    return reverse(name, args=args or None, kwargs=kwargs or None)
+    if args or kwargs:
+        return reverse(name, args=args or None, kwargs=kwargs or None)
+    return address(name)
 
 
 def optional_url(name: str, *args: Any) -> str:
     """Empty where this installation has no such page, for example the demo's."""
     try:
-        return reverse(name, args=args or None)
+        return reverse(name, args=args) if args else address(name)
     except NoReverseMatch:
         return ""
 

@@ -12,9 +12,12 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.context import access_context
-from cases.models import Contact, Patient, Visit
+from cases.models import Case, Contact, Patient, Visit
+from cases.selectors.caseload import Narrowed, caseload
 from cases.services.contacts import ContactFacts, log_contact, sign_contact
 from cases.services.visits import VisitPlan, plan_visit
+from crisis_plans.selectors import next_review
+from reminders.selectors import overdue_tasks
 
 
 @contextmanager
@@ -73,3 +76,8 @@ def posted(**changes: Any) -> dict[str, Any]:
         "submission_key": str(uuid.uuid4()),
     }
     return {name: value for name, value in (fields | changes).items() if value is not None}
+
+
+def listed(user: User) -> list[Case]:
+    """The first page of the user's caseload, everybody in their team."""
+    return caseload(user, Narrowed(), overdue=lambda: overdue_tasks(user), next_review=next_review).cases

@@ -8,10 +8,10 @@ from django import forms
 from django.http import QueryDict
 
 from cases.selectors.caseload import MINE, TEAM, Narrowed
-from core.form_fields import CaseworkForm, RadioField
+from core.form_fields import ListFilterForm, RadioField
 
 
-class CaseloadFilter(CaseworkForm):
+class CaseloadFilter(ListFilterForm):
     scope = RadioField(
         label="Whose",
         choices=[(MINE, "People I mentor"), (TEAM, "Everybody in the team")],

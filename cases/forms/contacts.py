@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import forms
@@ -183,9 +183,11 @@ class ContactForm(SentOnceForm):
 
     def _place(self) -> str:
         """The last place is a fair guess for a meeting; a call that nobody gave a place has none."""
-        is_guess = not self.cleaned_data.get("version") and "place" not in self.changed_data
         is_call = self.cleaned_data["outcome"] in (Contact.Outcome.PHONE, Contact.Outcome.OTHERS)
-        return "" if is_guess and is_call else str(self.cleaned_data["place"])
+        is_new = not self.cleaned_data.get("version")
+        # Asked last: what was guessed may have to be looked up.
+        is_guess = is_call and is_new and "place" not in self.changed_data
+        return "" if is_guess else str(self.cleaned_data["place"])
 
     def is_filled(self, *names: str) -> bool:
         """Whether an expander stands open: something in it is answered or wrong."""
@@ -263,14 +265,17 @@ class ReviewForm(CaseworkForm):
     )
 
 
-def new_contact_initial(me: Colleague | None, visit: Visit | None, place: str) -> dict[str, Any]:
+def new_contact_initial(
+    me: Colleague | None, visit: Visit | None, last_place: Callable[[], str]
+) -> dict[str, Any]:
     """Now, me, and the last place; of a visit, its time, people and place."""
+    place: str | Callable[[], str] = last_place
     now = timezone.localtime()
     people = [(str(me.user.pk), me.is_police)] if me else []
     if visit is not None:
         planned = timezone.localtime(visit.planned_for)
         now = min(now, planned)
-        place = visit.place or place
+        place = visit.place or last_place
         people = [(str(row.user_id), row.is_police) for row in visit.participants.all()]
     return {
         "happened_on": now.date(),

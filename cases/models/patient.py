@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Collection
+from typing import Any
 
 from django.conf import settings
 from django.core.validators import RegexValidator
@@ -61,6 +62,9 @@ class Patient(GuardedModel):
     access_needs = models.TextField(blank=True)
     # From the registration form, so that a second send finds the first; empty for patients made without a form.
     submission_key = models.UUIDField(null=True, editable=False)
+
+    # What one user may do here, where this object came with it (cases.selectors.access); as long-lived as the object.
+    found_access: Any = None
 
     class Meta(GuardedModel.Meta):
         constraints = [

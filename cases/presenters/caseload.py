@@ -33,22 +33,16 @@ class FilterTag:
     remove_href: str
 
 
-def present_caseload(
-    page: CaseloadPage,
-    *,
-    reviews: Mapping[uuid.UUID, date],
-    contacts: Mapping[uuid.UUID, datetime],
-    overdue: Mapping[uuid.UUID, list[str]],
-) -> list[CaseloadRow]:
-    """``reviews``, ``contacts`` and ``overdue`` by patient; what is missing there reads as none yet."""
+def present_caseload(page: CaseloadPage, *, overdue: Mapping[uuid.UUID, list[str]]) -> list[CaseloadRow]:
+    """``overdue`` by patient; what is missing there reads as none."""
     return [
         CaseloadRow(
             name=case.patient.full_name,
             preferred_name=case.patient.preferred_name,
             reference=case.patient.reference,
             href=record_href(case.patient),
-            next_review=reviews.get(case.patient_id),
-            last_contact=contacts.get(case.patient_id),
+            next_review=vars(case)["next_review"],
+            last_contact=vars(case)["last_contact"],
             overdue=overdue.get(case.patient_id, []),
             mentors=_mentors(case),
         )

@@ -17,6 +17,7 @@ from cases.presenters.patients import name_with_reference
 from cases.presenters.visits import Tag, named_people, purpose_words
 from cases.selectors.contacts import text_of
 from cases.services.contacts import gaps
+from core.addresses import address
 from core.formatting import moment
 
 STRUCK_OUT = "Struck-out entry"
@@ -176,7 +177,7 @@ def outcome_words(contact: Contact) -> str:
 
 
 def contact_href(contact: Contact, name: str = "contact") -> str:
-    return reverse(f"cases:{name}", args=[contact.patient_id, contact.pk])
+    return address(f"cases:{name}", contact.patient_id, contact.pk)
 
 
 def addenda(contact: Contact) -> list[AddendumView]:

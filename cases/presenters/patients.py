@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.urls import reverse
-
 from accounts.models import Team, User
 from cases.models import Case, OtherName, Patient, RelatedPerson
 from cases.selectors.patients import Mentors
+from core.addresses import address
 from core.formatting import day, nhs_number, phone
 
 
@@ -41,7 +40,7 @@ def identity(patient: Patient) -> Identity:
 
 
 def record_href(patient: Patient) -> str:
-    return reverse("patient_record", args=[patient.pk])
+    return address("patient_record", patient.pk)
 
 
 def name_with_reference(patient: Patient) -> str:

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.urls import reverse
 from django.utils import timezone
 
 from cases.models import Visit, VisitOutcome
 from cases.models.visit import Purpose
 from cases.presenters.patients import name_with_reference
 from cases.selectors.visits import outcome_of
+from core.addresses import address
 from core.formatting import clock_time, moment
 
 _TONES = {
@@ -80,7 +80,7 @@ def _row(visit: Visit, names_patient: bool) -> VisitRow:
         tag=visit_tag(visit),
         is_waiting=outcome_of(visit) is None,
         log_href=log_href(visit),
-        outcome_href=reverse("cases:visit_outcome", args=[visit.patient_id, visit.pk]),
+        outcome_href=address("cases:visit_outcome", visit.patient_id, visit.pk),
         about=name_with_reference(visit.patient) if names_patient else "",
     )
 
@@ -103,18 +103,18 @@ def present_visit(visit: Visit) -> VisitPage:
         note=outcome.note if outcome else "",
         is_waiting=outcome is None,
         log_href=log_href(visit),
-        outcome_href=reverse("cases:visit_outcome", args=[visit.patient_id, visit.pk]),
-        change_href=reverse("cases:visit_change", args=[visit.patient_id, visit.pk]),
+        outcome_href=address("cases:visit_outcome", visit.patient_id, visit.pk),
+        change_href=address("cases:visit_change", visit.patient_id, visit.pk),
     )
 
 
 def visit_href(visit: Visit) -> str:
-    return reverse("cases:visit", args=[visit.patient_id, visit.pk])
+    return address("cases:visit", visit.patient_id, visit.pk)
 
 
 def log_href(visit: Visit) -> str:
     """Where the contact of this visit is logged."""
-    return f"{reverse('cases:contact_log', args=[visit.patient_id])}?visit={visit.pk}"
+    return f"{address('cases:contact_log', visit.patient_id)}?visit={visit.pk}"
 
 
 def visit_tag(visit: Visit) -> Tag:

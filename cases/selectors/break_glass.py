@@ -86,6 +86,12 @@ def with_open_glass(user: User, patients: GuardedQuerySet[Patient]) -> GuardedQu
     return found
 
 
+def note_open_glass(patient: Patient, glass: BreakGlass | None) -> None:
+    """The same for a patient whose opening was loaded beside them."""
+    if glass is not None:
+        vars(patient).update(glass_key=glass.pk, glass_ends_at=glass.ends_at, glass_reason=glass.reason)
+
+
 def open_glass_of(patient: Patient) -> OpenGlass | None:
     """The break-glass under which this patient, loaded through ``with_open_glass``, is being read. Makes no query."""
     loaded = vars(patient)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from django.db import models
@@ -26,9 +26,9 @@ from cases.models import (
 )
 from cases.permissions import can, reads_clinical, visible_patients
 from cases.selectors.visits import visits_of
-from core.access_guard import recorded_query
 from core.keyset import cursor_moment
 from core.models import GuardedQuerySet
+from core.prepared import Prepared, read_together
 
 TIMELINE_LENGTH = 20
 JUST_SAVED = dt.timedelta(hours=1)
@@ -83,6 +83,13 @@ def timeline(
     cursor = _parse_cursor(before)
     contacts = _before(readable_contacts(user, patient), "happened_at", cursor)[: limit + 1]
     visits = _before(_past_visits(user, patient), "planned_for", cursor)[: limit + 1]
+    return timeline_page(contacts, visits, limit)
+
+
+def timeline_page(
+    contacts: Iterable[Contact | Visit], visits: Iterable[Contact | Visit], limit: int
+) -> TimelinePage:
+    """Both in one line, newest first; needs one more of each than the limit. Tells the trail whose text is shown."""
     merged: list[Contact | Visit] = sorted(
         [*contacts, *visits], key=lambda entry: (-_at(entry).timestamp(), entry.pk)
     )
@@ -108,12 +115,7 @@ def readable_contacts(user: User, patient: Patient) -> GuardedQuerySet[Contact]:
     contacts = (
         Contact.objects.filter(patient=patient, patient__in=visible_patients(user))
         .defer("account", "observation", "opinion")
-        .annotate(
-            **{
-                f"shown_{name}": _text(name, mine_or_standing)
-                for name in ("account", "observation", "opinion")
-            }
-        )
+        .annotate(**shown_texts(mine_or_standing))
         .select_related(
             "created_by",
             "visit",
@@ -137,6 +139,11 @@ def readable_contacts(user: User, patient: Patient) -> GuardedQuerySet[Contact]:
         )
     readable: GuardedQuerySet[Contact] = contacts
     return readable
+
+
+def shown_texts(readable: Q) -> dict[str, F | models.Case]:
+    """The annotations from which ``text_of`` reads: the texts where the condition holds, otherwise nothing."""
+    return {f"shown_{name}": _text(name, readable) for name in ("account", "observation", "opinion")}
 
 
 def text_of(contact: Contact) -> ContactText:
@@ -201,23 +208,56 @@ def own_addendum(user: User, patient_key: uuid.UUID, submission_key: object) -> 
     return addenda.first()
 
 
-def same_contact_just_saved(
-    user: User, patient: Patient, *, happened_at: dt.datetime, outcome: str, account: str
+def contact_sent_before(
+    user: User,
+    patient: Patient,
+    submission_key: uuid.UUID,
+    *,
+    happened_at: dt.datetime,
+    outcome: str,
+    account: str,
 ) -> Contact | None:
-    """The user's own contact of the last hour in the same words about the same moment.
+    """What a page has saved already: under this key, or in the same words about the same moment in the last hour.
 
-    A browser's "back" refills the page that was saved, under a new key and a few minutes later.
+    A browser's "back" refills the page that was saved, under a new key and a few minutes later. With the key it may
+    be somebody else's patient. One statement.
     """
-    alike = Contact.objects.filter(
+    sent, alike = read_together(
+        _SENT(user=user.pk, key=submission_key),
+        _ALIKE(
+            user=user.pk,
+            patient=patient.pk,
+            saved_since=timezone.now() - JUST_SAVED,
+            earliest=happened_at - SAME_MOMENT,
+            latest=happened_at + SAME_MOMENT,
+            outcome=outcome,
+            account=account,
+        ),
+    )
+    return next(iter([*sent, *alike]), None)
+
+
+_SENT = Prepared(
+    lambda user, key: Contact.objects.filter(created_by=user, submission_key=key), user=int, key=uuid.UUID
+)
+_ALIKE = Prepared(
+    lambda user, patient, saved_since, earliest, latest, outcome, account: Contact.objects.filter(
         created_by=user,
         patient=patient,
-        created_at__gte=timezone.now() - JUST_SAVED,
-        happened_at__range=(happened_at - SAME_MOMENT, happened_at + SAME_MOMENT),
+        created_at__gte=saved_since,
+        happened_at__range=(earliest, latest),
         outcome=outcome,
         account=account,
         strike_out__isnull=True,
-    )
-    return alike.order_by("-created_at").first()
+    ).order_by("-created_at")[:1],
+    user=int,
+    patient=uuid.UUID,
+    saved_since=dt.datetime,
+    earliest=dt.datetime,
+    latest=dt.datetime,
+    outcome=str,
+    account=str,
+)
 
 
 def contacts_to_sign(user: User) -> GuardedQuerySet[Contact]:
@@ -264,22 +304,6 @@ def review_of(user: User, patient: Patient, contact_id: uuid.UUID) -> ContactRev
         )
         .first()
     )
-
-
-def last_contacts(patient_keys: Collection[uuid.UUID]) -> dict[uuid.UUID, dt.datetime]:
-    """When somebody of the team last spoke with each of these people; attempts and struck-out entries do not count.
-
-    For patients the caller has found through ``visible_patients``. One statement.
-    """
-    with recorded_query("last contact of each listed patient"):
-        rows = (
-            Contact.objects.filter(
-                patient__in=list(patient_keys), outcome__in=SPOKE_WITH_PERSON, strike_out__isnull=True
-            )
-            .values_list("patient_id")
-            .annotate(models.Max("happened_at"))
-        )
-        return dict(rows)
 
 
 def last_place(user: User, patient: Patient) -> str:

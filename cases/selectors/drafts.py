@@ -54,11 +54,6 @@ def unfinished_draft(user: User, draft_id: uuid.UUID) -> Draft | None:
     return unfinished_drafts(user).filter(pk=draft_id).first()
 
 
-def unfinished_drafts_about(user: User, patient: Patient) -> GuardedQuerySet[Draft]:
-    """Those about one patient, for the top of the record."""
-    return unfinished_drafts(user).filter(patient=patient)
-
-
 def old_drafts_of_team(user: User) -> list[OldDrafts]:
     """For whoever leads a team: which colleagues have drafts older than a day, and how many. Recorded as a count."""
     if not teams_in_which(user, Act.CHANGE_CASE):

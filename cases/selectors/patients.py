@@ -21,6 +21,7 @@ from cases.models import Case, OtherName, Patient, RelatedPerson
 from cases.models.patient import REFERENCE_ALPHABET
 from cases.nhs_numbers import without_spacing
 from cases.permissions import visible_patients
+from cases.selectors.access import access_found
 
 MOST_FOUND = 25
 _REFERENCE = re.compile(rf"(?:SC-?)?([{REFERENCE_ALPHABET}]{{6}})", re.IGNORECASE)
@@ -93,17 +94,11 @@ def related_to(user: User, patient: Patient) -> list[RelatedPerson]:
     return list(RelatedPerson.objects.filter(patient=patient, patient__in=visible_patients(user)))
 
 
-def cases_of(user: User, patient: Patient) -> list[Case]:
-    """The patient's cases with team and mentors, the open one first."""
-    return list(
-        Case.objects.filter(patient=patient, patient__in=visible_patients(user))
-        .select_related("team", "clinical_mentor", "police_mentor", "closed_by")
-        .order_by("-closed_on", "-opened_on", "id")  # PostgreSQL puts empty dates first when descending
-    )
-
-
 def open_case_for(user: User, patient: Patient | uuid.UUID, act: Act) -> Case | None:
     """The open case under which the user may do this for the patient now, with team and mentors."""
+    found = access_found(user, patient)
+    if found is not None and found.open_case is not None and found.may_under_open_case(act):
+        return found.open_case
     return (
         Case.objects.filter(
             patient=patient,

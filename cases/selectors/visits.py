@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from django.db.models import Exists, OuterRef, Prefetch
 from django.utils import timezone
 
-from accounts.models import Membership, Team, User
+from accounts.models import Membership, Team, User, current_membership
 from accounts.roles import Act, Role, roles_that_may
-from cases.models import Contact, Patient, Visit, VisitOutcome, VisitParticipant
+from cases.models import Case, Contact, Patient, Visit, VisitOutcome, VisitParticipant
 from cases.permissions import visible_patients
 from core.due import due_moment
 from core.models import GuardedQuerySet
+from core.prepared import Prepared, read_together
 
 # A visit without an outcome stays in sight this long; older gaps are found in the timeline.
 MOST_UPCOMING = 20
@@ -39,12 +40,7 @@ def colleagues(team: Team) -> list[Colleague]:
     Somebody who holds two roles counts as police if one of them is: the rule on police presence must not be
     passed by a second role, nor by a check that has lapsed.
     """
-    memberships = (
-        Membership.objects.current()
-        .filter(team=team, role__in=roles_that_may(Act.LOG_CONTACT))
-        .select_related("user__organisation")
-        .order_by("user__last_name", "user__first_name", "user_id")
-    )
+    (memberships,) = read_together(_WORKING_IN(team=team.pk, today=timezone.localdate()))
     found: dict[int, Colleague] = {}
     for membership in memberships:
         before = found.get(membership.user_id)
@@ -52,6 +48,27 @@ def colleagues(team: Team) -> list[Colleague]:
         is_cleared = membership.is_cleared or (before is not None and before.is_cleared)
         found[membership.user_id] = Colleague(membership.user, is_police, is_cleared)
     return list(found.values())
+
+
+def colleagues_in(case: Case) -> list[Colleague]:
+    """The same for a case's team, found once for this case object: a form and its service both ask."""
+    found: list[Colleague] | None = vars(case).get("_colleagues")
+    if found is None:
+        found = vars(case)["_colleagues"] = colleagues(case.team)
+    return found
+
+
+_WORKING_IN = Prepared(
+    lambda team, today: (
+        Membership.objects.filter(
+            current_membership(today=today), team=team, role__in=roles_that_may(Act.LOG_CONTACT)
+        )
+        .select_related("user__organisation")
+        .order_by("user__last_name", "user__first_name", "user_id")
+    ),
+    team=int,
+    today=dt.date,
+)
 
 
 def colleagues_to_plan_with(team: Team, visit: Visit | None = None) -> list[Colleague]:
@@ -97,13 +114,6 @@ def visits_today(user: User) -> GuardedQuerySet[Visit]:
         .select_related("patient")
         .order_by("planned_for", "pk")
     )
-
-
-def upcoming_visits(user: User, patient: Patient) -> GuardedQuerySet[Visit]:
-    """The patient's visits from today on of which no outcome is recorded yet, soonest first."""
-    start, _ = day_bounds(timezone.localdate())
-    waiting = visits_of(user, patient).filter(planned_for__gte=start, outcome__isnull=True)
-    return waiting.order_by("planned_for", "pk")[:MOST_UPCOMING]
 
 
 def visits_to_log(user: User, patient: Patient) -> GuardedQuerySet[Visit]:

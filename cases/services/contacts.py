@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.roles import Act
 from cases.models import (
+    Case,
     Contact,
     ContactAddendum,
     ContactClinicalNote,
@@ -26,8 +27,8 @@ from cases.models import (
 from cases.models.contact import Answer
 from cases.models.visit import Purpose
 from cases.permissions import can
-from cases.selectors.contacts import own_addendum
-from cases.selectors.visits import Colleague, colleagues, outcome_of
+from cases.selectors.contacts import contact_sent_before, own_addendum
+from cases.selectors.visits import Colleague, colleagues_in, outcome_of
 from cases.services.authorship import authorship, require
 from cases.services.contact_reviews import open_review_if_due
 from cases.services.visits import close_visit, members_named, required_case
@@ -83,8 +84,10 @@ def log_contact(
     submission_key: uuid.UUID,
     facts: ContactFacts,
     visit: Visit | None = None,
+    is_from_page: bool = False,
 ) -> Contact:
-    """Save a contact. A second send with the same key returns the contact that the first one saved.
+    """Save a contact. A second send with the same key returns the contact that the first one saved; from a page, so
+    does the same text sent again within the hour under another key (a browser's "back").
 
     With a ``visit`` its outcome is recorded too. Police presence at planned therapeutic work is accepted, and opens
     a review (S11). Raises: DomainError for a time in the future or before the person's birth, for somebody named
@@ -92,40 +95,67 @@ def log_contact(
     role that may not write it.
     """
     case = required_case(by, Act.LOG_CONTACT, patient)
-    if (saved := _sent_before(by, patient, submission_key)) is not None:
+    if is_from_page:
+        saved = contact_sent_before(
+            by,
+            patient,
+            submission_key,
+            happened_at=facts.happened_at,
+            outcome=facts.outcome,
+            account=facts.account,
+        )
+        _refuse_used_key(saved, patient)
+    else:
+        saved = _sent_before(by, patient, submission_key)
+    if saved is not None:
         return saved
     _check(by, patient, facts)
-    members = colleagues(case.team)
-    taking_part = members_named(case.team, facts.participants, field="present")
-    with transaction.atomic():
-        locked = _visit_to_log(patient, visit) if visit is not None else None
+    try:
+        with transaction.atomic():
+            return _create_contact(by, case, patient, submission_key, facts, visit)
+    except IntegrityError:
+        # The same form was sent twice at the same moment: the other send has saved it.
+        saved = _sent_before(by, patient, submission_key)
+        if saved is None:
+            raise
+        return saved
+
+
+def _create_contact(
+    by: User,
+    case: Case,
+    patient: Patient,
+    submission_key: uuid.UUID,
+    facts: ContactFacts,
+    visit: Visit | None,
+) -> Contact:
+    members = colleagues_in(case)
+    taking_part = members_named(case.team, facts.participants, field="present", members=members)
+    locked = _visit_to_log(patient, visit) if visit is not None else None
+    if locked is not None:
+        # It may have been sent while this one waited for the lock.
         if (saved := _sent_before(by, patient, submission_key)) is not None:
             return saved
-        if locked is not None:
-            _refuse_second_outcome(locked)
-        try:
-            with transaction.atomic():
-                contact = Contact.objects.create(
-                    patient=patient,
-                    case=case,
-                    visit=locked,
-                    submission_key=submission_key,
-                    is_police_authored=_is_police(by, members),
-                    **_columns(facts, taking_part, locked, is_police_authored=_is_police(by, members)),
-                    **authorship(by),
-                )
-        except IntegrityError:
-            # The same form was sent twice at the same moment: the other send has saved it.
-            saved = _sent_before(by, patient, submission_key)
-            if saved is None:
-                raise
-            return saved
-        _add_participants(contact, taking_part, by)
-        _set_clinical_text(contact, facts.clinical_text, by)
-        if locked is not None:
-            kind = _OUTCOME_OF_VISIT.get(Contact.Outcome(contact.outcome), VisitOutcome.Kind.HAPPENED)
-            close_visit(by=by, visit=locked, kind=kind)
-        open_review_if_due(by=by, contact=contact)
+        _refuse_second_outcome(locked)
+    is_police_authored = _is_police(by, members)
+    contact = Contact.objects.create(
+        patient=patient,
+        case=case,
+        visit=locked,
+        submission_key=submission_key,
+        is_police_authored=is_police_authored,
+        **_columns(facts, taking_part, locked, is_police_authored=is_police_authored),
+        **authorship(by),
+    )
+    _create_participants(contact, taking_part, by)
+    if facts.clinical_text.strip():
+        ContactClinicalNote.objects.create(
+            patient=patient, contact=contact, text=facts.clinical_text, **authorship(by)
+        )
+    if locked is not None:
+        kind = _OUTCOME_OF_VISIT.get(Contact.Outcome(contact.outcome), VisitOutcome.Kind.HAPPENED)
+        close_visit(by=by, visit=locked, kind=kind)
+    open_review_if_due(by=by, contact=contact)
     return contact
 
 
@@ -280,9 +310,13 @@ def may_strike_out(user: User, contact: Contact) -> bool:
 
 def _sent_before(by: User, patient: Patient, submission_key: uuid.UUID) -> Contact | None:
     contact = Contact.objects.filter(created_by=by, submission_key=submission_key).first()
+    _refuse_used_key(contact, patient)
+    return contact
+
+
+def _refuse_used_key(contact: Contact | None, patient: Patient) -> None:
     if contact is not None and contact.patient_id != patient.pk:
         raise DomainError("This page was already used for somebody else. Open a new contact for this person.")
-    return contact
 
 
 def _added_before(by: User, contact: Contact, submission_key: uuid.UUID) -> ContactAddendum | None:
@@ -405,15 +439,18 @@ def _remove_participants(contact: Contact, staying: Sequence[Colleague]) -> None
 
 def _add_participants(contact: Contact, taking_part: Sequence[Colleague], by: User) -> None:
     there = {row.user_id for row in ContactParticipant.objects.filter(contact=contact)}
-    for colleague in taking_part:
-        if colleague.user.pk not in there:
-            ContactParticipant.objects.create(
-                patient_id=contact.patient_id,
-                contact=contact,
-                user=colleague.user,
-                is_police=colleague.is_police,
-                **authorship(by),
-            )
+    _create_participants(contact, [c for c in taking_part if c.user.pk not in there], by)
+
+
+def _create_participants(contact: Contact, colleagues: Sequence[Colleague], by: User) -> None:
+    for colleague in colleagues:
+        ContactParticipant.objects.create(
+            patient_id=contact.patient_id,
+            contact=contact,
+            user=colleague.user,
+            is_police=colleague.is_police,
+            **authorship(by),
+        )
 
 
 def _set_clinical_text(contact: Contact, text: str, by: User) -> None:

@@ -81,7 +81,8 @@ def discard_draft(*, by: User, draft: Draft) -> None:
 
 
 def _remove(by: User, patient: Patient | None, form: str, about: str, *, why: str) -> None:
-    with transaction.atomic():
+    # Refuses nothing, so there is nothing that a savepoint of its own would keep.
+    with transaction.atomic(savepoint=False):
         draft = (
             Draft.objects.select_for_update().filter(user=by, patient=patient, form=form, about=about).first()
         )

@@ -179,17 +179,24 @@ def _checked(team: Team, plan: VisitPlan, *, is_new_day: bool = True) -> list[Co
     return taking_part
 
 
-def members_named(team: Team, users: Iterable[User], *, field: str = "participants") -> list[Colleague]:
-    """The named colleagues with the part they have in the team today.
+def members_named(
+    team: Team,
+    users: Iterable[User],
+    *,
+    field: str = "participants",
+    members: Iterable[Colleague] | None = None,
+) -> list[Colleague]:
+    """The named colleagues with the part they have in the team today; ``members`` are its people, if found already.
 
     Raises: DomainError for somebody who does not work in the team today.
     """
-    members = {colleague.user.pk: colleague for colleague in colleagues(team)}
+    found = colleagues(team) if members is None else members
+    here = {colleague.user.pk: colleague for colleague in found}
     named = {user.pk: user for user in users}
     for key, user in named.items():
-        if key not in members:
+        if key not in here:
             raise DomainError(f"{user} does not work in {team} today.", field=field)
-    return [members[key] for key in named]
+    return [here[key] for key in named]
 
 
 def _columns(plan: VisitPlan, taking_part: Iterable[Colleague]) -> dict[str, object]:

@@ -38,13 +38,13 @@ from cases.selectors.contacts import (
     own_addendum,
     own_clinical_text,
     own_unsigned_contact,
-    same_contact_just_saved,
     sent_contact,
     timeline,
 )
 from cases.selectors.visits import (
     Colleague,
     colleagues,
+    colleagues_in,
     outcome_of,
     people_of_contact,
     visit_of,
@@ -73,7 +73,7 @@ LOG_DRAFT, CHANGE_DRAFT, ADDENDUM_DRAFT = "contact-log", "contact-change", "cont
 @patient_page(Act.LOG_CONTACT)
 def contact_log(request: HttpRequest, patient: Patient) -> HttpResponse:
     user = signed_in_user(request)
-    members = colleagues(required_case(user, Act.LOG_CONTACT, patient).team)
+    members = colleagues_in(required_case(user, Act.LOG_CONTACT, patient))
     visit = _visit_of_request(request, user, patient)
     if visit is not None and request.method == "GET" and outcome_of(visit) is not None:
         return redirect("cases:visit", patient.pk, visit.pk)
@@ -90,8 +90,11 @@ def contact_log(request: HttpRequest, patient: Patient) -> HttpResponse:
         return kept
     if request.method == "POST" and not draft.is_wanted and form.is_valid():
         key, facts = form.cleaned_data["submission_key"], form.facts()
-        contact = _saved_before_going_back(user, patient, facts) or try_service(
-            form, lambda: log_contact(by=user, patient=patient, submission_key=key, facts=facts, visit=visit)
+        contact = try_service(
+            form,
+            lambda: log_contact(
+                by=user, patient=patient, submission_key=key, facts=facts, visit=visit, is_from_page=True
+            ),
         )
         if contact is not None:
             draft.finish()
@@ -304,7 +307,8 @@ def _first_values(
     user: User, patient: Patient, members: list[Colleague], visit: Visit | None
 ) -> dict[str, Any]:
     me = next((member for member in members if member.user == user), None)
-    return new_contact_initial(me, visit, last_place(user, patient))
+    # Asked for only where it is shown or guessed from.
+    return new_contact_initial(me, visit, lambda: last_place(user, patient))
 
 
 def _fill(draft: PageDraft, form: SentOnceForm, was_sent: Callable[[object], bool]) -> None:
@@ -314,12 +318,6 @@ def _fill(draft: PageDraft, form: SentOnceForm, was_sent: Callable[[object], boo
         draft.finish()
         draft.saved_at = None
         form.initial = fresh
-
-
-def _saved_before_going_back(user: User, patient: Patient, facts: ContactFacts) -> Contact | None:
-    return same_contact_just_saved(
-        user, patient, happened_at=facts.happened_at, outcome=facts.outcome, account=facts.account
-    )
 
 
 def _after_saving(request: HttpRequest, contact: Contact, facts: ContactFacts) -> HttpResponse:

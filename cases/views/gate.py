@@ -14,9 +14,9 @@ from accounts.gate import refusal_over_checks, signed_in_user
 from accounts.roles import Act
 from audit.context import current_context
 from cases.models import Patient
-from cases.permissions import can, visible_patients
 from cases.presenters.break_glass import present_banner
-from cases.selectors.break_glass import open_glass_of, with_open_glass
+from cases.selectors.access import find_access
+from cases.selectors.break_glass import open_glass_of
 
 P = ParamSpec("P")
 PatientView = Callable[Concatenate[HttpRequest, Patient, P], HttpResponse]
@@ -33,17 +33,16 @@ def patient_page(
     def wrap(view: PatientView[P]) -> Callable[..., HttpResponse]:
         @wraps(view)
         def gate(request: HttpRequest, patient_id: uuid.UUID, **kwargs: Any) -> HttpResponse:
-            user = signed_in_user(request)
-            patient = with_open_glass(user, visible_patients(user).filter(pk=patient_id)).first()
-            if patient is None:
+            access = find_access(signed_in_user(request), patient_id)
+            if access is None:
                 # About the user's own checks alone, and so the same for every patient there is or is not.
                 if page := refusal_over_checks(request, Act.OPEN_RECORD, status=404):
                     return page
                 raise Http404
-            if act is not Act.OPEN_RECORD and not can(user, act, patient):
+            if act is not Act.OPEN_RECORD and act not in access.acts:
                 raise PermissionDenied
-            _tell_break_glass(request, patient)
-            return view(request, patient, **kwargs)  # type: ignore[call-arg]
+            _tell_break_glass(request, access.patient)
+            return view(request, access.patient, **kwargs)  # type: ignore[call-arg]
 
         gate.required_act = act  # type: ignore[attr-defined]
         return gate

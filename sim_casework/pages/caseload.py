@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
+from functools import partial
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -16,12 +18,12 @@ from cases.forms.caseload import CaseloadFilter
 from cases.presenters.caseload import CaseloadRow, caseload_href, filter_tags, present_caseload
 from cases.presenters.patients import mentor_choices
 from cases.selectors.caseload import MINE, TEAM, CaseloadPage, caseload
-from cases.selectors.contacts import last_contacts
 from cases.selectors.patients import holders_of_mentor_roles
 from core.models import GuardedQuerySet
-from crisis_plans.selectors import next_reviews
+from core.prepared import read_together
+from crisis_plans.selectors import next_review
 from reminders.models import Reminder
-from reminders.selectors import overdue_tasks, team_overdue_tasks
+from reminders.selectors import overdue_on_list, overdue_tasks, team_overdue_tasks
 
 
 @require_GET
@@ -33,16 +35,17 @@ def caseload_page(request: HttpRequest) -> HttpResponse:
     mentors = _mentors(user) if leads else []
     form = CaseloadFilter(request.GET, mentors=mentors)
     narrowed = form.narrowed(default_scope=TEAM if leads else MINE)
-    overdue = _overdue(user, leads=leads)
+    overdue = partial(team_overdue_tasks if leads else overdue_tasks, user)
     page = caseload(
         user,
         narrowed,
         overdue=overdue,
+        next_review=next_review,
         after=_key(request.GET.get("after")),
         before=_key(request.GET.get("before")),
     )
     context = {
-        "rows": _rows(page, overdue),
+        "rows": _rows(user, page, overdue, leads=leads),
         "filter_form": form,
         "filter_tags": filter_tags(narrowed, dict(mentors), has_choice=form.is_narrowed),
         "clear_href": caseload_href(),
@@ -53,25 +56,24 @@ def caseload_page(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/caseload.jinja", context)
 
 
-def _rows(page: CaseloadPage, overdue: GuardedQuerySet[Reminder]) -> list[CaseloadRow]:
+def _rows(
+    user: User, page: CaseloadPage, overdue: Callable[[], GuardedQuerySet[Reminder]], *, leads: bool
+) -> list[CaseloadRow]:
+    """What is overdue: a mentor's own tasks; for a lead those of everybody in the team."""
     keys = [case.patient_id for case in page.cases]
     late: dict[uuid.UUID, list[str]] = {}
-    for task in overdue.filter(patient__in=keys):
+    tasks = overdue().filter(patient__in=keys) if leads else read_together(overdue_on_list(user, keys))[0]
+    for task in tasks:
         for key in task.patient_keys:
             texts = late.setdefault(key, [])
             if task.text not in texts:  # one task of several people
                 texts.append(task.text)
-    return present_caseload(page, reviews=next_reviews(keys), contacts=last_contacts(keys), overdue=late)
+    return present_caseload(page, overdue=late)
 
 
 def _mentors(user: User) -> list[tuple[str, str]]:
     clinical, police = mentor_choices(holders_of_mentor_roles(teams_in_which(user, Act.REVIEW_CONTACT)))
     return clinical + police
-
-
-def _overdue(user: User, *, leads: bool) -> GuardedQuerySet[Reminder]:
-    """A mentor's own overdue tasks; for a lead those of everybody in the team."""
-    return team_overdue_tasks(user) if leads else overdue_tasks(user)
 
 
 def _key(text: str | None) -> uuid.UUID | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.http import HttpRequest
-from django.urls import reverse
 
 from accounts.models import User
 from accounts.roles import Act
 from accounts.selectors import may
+from core.addresses import address
 from reminders.selectors import unread_count
 
 # Text, name of the page, and the act that opens it; None opens it to everybody who is signed in.
@@ -40,7 +40,7 @@ def items(request: HttpRequest) -> list[NavigationItem]:
     shown = [(text, name) for text, name, act in _PAGES if act is None or may(user, act)]
     return [
         NavigationItem(text, href, current=_is_current(request.path, href), count=_count(user, name))
-        for text, name, href in ((text, name, reverse(name)) for text, name in shown)
+        for text, name, href in ((text, name, address(name)) for text, name in shown)
     ]
 
 

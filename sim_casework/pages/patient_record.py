@@ -8,7 +8,6 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from accounts.gate import signed_in_user
@@ -20,41 +19,42 @@ from cases.presenters.drafts import present_drafts
 from cases.presenters.patients import case_rows, detail_rows, identity, related_rows
 from cases.presenters.timeline import present_timeline
 from cases.presenters.visits import present_visits
-from cases.selectors.contacts import timeline
-from cases.selectors.drafts import unfinished_drafts_about
-from cases.selectors.patients import cases_of, names_of, related_to
-from cases.selectors.visits import upcoming_visits
+from cases.selectors.access import required_access
+from cases.selectors.record import record_parts
 from cases.views.gate import patient_page
+from core.addresses import address
 from crisis_plans.models import PlanVersion
 from crisis_plans.presenters import expired_words, helps_heading, helps_lines
-from crisis_plans.selectors import current_plan
+from crisis_plans.selectors import plan_on_record
 from reminders.presenters import present_task
-from reminders.selectors import open_tasks_about
-
-MOST_TASKS = 10
+from reminders.selectors import tasks_on_record
 
 
 @require_safe
 @patient_page()
 def patient_record(request: HttpRequest, patient: Patient) -> HttpResponse:
     user = signed_in_user(request)
-    page = timeline(user, patient)
-    visits = present_visits(upcoming_visits(user, patient))
-    tasks = [replace(present_task(task), about="") for task in open_tasks_about(user, patient)[:MOST_TASKS]]
+    access = required_access(user, patient)
+    parts = record_parts(access, plan_on_record(patient.pk), tasks_on_record(user, patient.pk))
+    plans, reminders = parts.others
+    visits = present_visits(parts.upcoming)
+    for reminder in reminders:
+        reminder.patient = patient
+    tasks = [replace(present_task(task), about="") for task in reminders]
     # A visit stands in its own list; its reminder would say it a second time.
     visit_hrefs = {visit.href for visit in visits}
     context = {
         "identity": identity(patient),
         "reference": patient.reference,
-        "plan": _plan(current_plan(user, patient)),
+        "plan": _plan(plans[0] if plans else None),
         "tasks": [task for task in tasks if task.href not in visit_hrefs],
         "visits": visits,
-        "entries": present_timeline(page),
-        "older_href": _older_href(patient, page.older),
-        "details": detail_rows(patient, names_of(user, patient)),
-        "related": related_rows(related_to(user, patient)),
-        "cases": [case_rows(case) for case in cases_of(user, patient)],
-        "drafts": present_drafts(unfinished_drafts_about(user, patient)),
+        "entries": present_timeline(parts.page),
+        "older_href": _older_href(patient, parts.page.older),
+        "details": detail_rows(patient, parts.names),
+        "related": related_rows(parts.related),
+        "cases": [case_rows(case) for case in parts.cases],
+        "drafts": present_drafts(parts.drafts),
         "hrefs": _hrefs(user, patient),
     }
     return render(request, "pages/patient_record.jinja", context)
@@ -79,8 +79,8 @@ def _hrefs(user: User, patient: Patient) -> dict[str, str]:
         names |= {"log": "cases:contact_log", "visit": "cases:visit_plan", "edit": "cases:patient_edit"}
     if can(user, Act.CHANGE_CASE, patient):
         names |= {"hand_over": "cases:case_hand_over", "close": "cases:case_close"}
-    return {key: reverse(name, args=[patient.pk]) for key, name in names.items()}
+    return {key: address(name, patient.pk) for key, name in names.items()}
 
 
 def _older_href(patient: Patient, older: str) -> str:
-    return f"{reverse('cases:patient_timeline', args=[patient.pk])}?before={older}" if older else ""
+    return f"{address('cases:patient_timeline', patient.pk)}?before={older}" if older else ""

@@ -15,14 +15,13 @@ from allauth.mfa.webauthn.internal.auth import WebAuthn
 from django.utils import timezone
 
 from accounts.models import Team, User
-from accounts.roles import Role
+from accounts.roles import Act, Role
 from accounts.services.people import add_membership, add_person
 from accounts.services.second_factors import request_second_factor_reset
 from audit.context import access_context
 from cases.models import Contact, Patient
 from cases.models.visit import Purpose
-from cases.permissions import visible_patients
-from cases.selectors.patients import cases_of
+from cases.selectors.patients import open_case_for
 from cases.services.cases import close_case
 from cases.services.contact_reviews import close_review
 from cases.services.contacts import ContactFacts, add_addendum, log_contact, sign_contact, strike_out_contact
@@ -241,7 +240,8 @@ def _submitted(pair: Pair, patient: Patient) -> PlanVersion:
 
 def _close(pair: Pair, patient: Patient) -> None:
     with told_by(pair.lead):
-        [case] = cases_of(pair.lead, visible_patients(pair.lead).get(pk=patient.pk))
+        case = open_case_for(pair.lead, patient, Act.CHANGE_CASE)
+        assert case is not None
         close_case(
             by=pair.lead, case=case, version=case.version, next_service="Next", step_down_note="Step down"
         )

@@ -50,7 +50,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.SessionUserMiddleware",
     "accounts.middleware.SessionLimitsMiddleware",
     # Everything below runs inside the transaction whose commit needs the trail entry.
     "audit.middleware.TrailMiddleware",

@@ -77,6 +77,7 @@ CALLS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
             "cases.services.contacts": "the columns of typed facts, and four fields named in the function",
             "crisis_plans.services.drafting": "the columns of typed plan content",
             "core.access_guard": "puts the guard around the driver's own cursor",
+            "core.prepared": "the annotations that a query set names itself",
         },
     ),
 }

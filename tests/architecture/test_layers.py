@@ -83,7 +83,6 @@ QUERY_WORDS = {
     "filter",
 }
 QUERIES_IN_VIEWS: dict[str, str] = {
-    "cases.views.gate": "the gate itself: visible_patients(user).filter(pk=…)",
     "sim_casework.pages.caseload": "narrows a selector's query to the patients on the page",
     "sim_casework.pages.health": "asks whether the database answers",
 }

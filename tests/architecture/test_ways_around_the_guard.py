@@ -15,6 +15,10 @@ from tests.architecture.sources import sources
 ALLOWED: dict[tuple[str, str], str] = {
     ("core.access_guard", "permit_statements"): "defines it",
     ("core.models", "permit_statements"): "opens it around the loading of objects, exists, save and delete",
+    ("core.prepared", "permit_statements"): "opens it around one statement whose rows all become objects",
+    ("core.prepared", "cursor"): "runs the statement that Django wrote for prepared query sets",
+    ("core.prepared", "execute"): "runs the statement that Django wrote for prepared query sets",
+    ("core.prepared", "from_db"): "makes each loaded row tell the recorder",
     ("audit.writing", "permit_statements"): "inserts the entries",
     (
         "cases.permissions",
@@ -85,7 +89,6 @@ ALLOWED: dict[tuple[str, str], str] = {
         "cases.selectors.unmentored",
         "recorded_query",
     ): "counts open cases for their lead, and names mentors; no patient",
-    ("cases.selectors.contacts", "recorded_query"): "dates of last contacts of patients already listed",
     ("cases.look_ups", "permit_statements"): "references for the trail alone, while it writes",
     ("cases.look_ups", "recorded_query"): "asks the database's look-up functions, which hand out no name",
     ("cases.look_ups", "cursor"): "asks the database's look-up functions",
@@ -104,7 +107,6 @@ ALLOWED: dict[tuple[str, str], str] = {
         "cases.services.patients",
         "recorded_query",
     ): "duplicates whom the user may not see; their leads are told",
-    ("crisis_plans.selectors", "recorded_query"): "review dates of patients already listed",
     ("reminders.delivery", "recorded_query"): "claims, as work of the system",
     ("reminders.subscriber", "recorded_query"): "writes the reminders of a fact, and settles them",
 }

@@ -28,7 +28,7 @@ from cases.models import (
     Patient,
     VisitOutcome,
 )
-from cases.selectors.contacts import contacts_to_sign, last_contacts, last_place, text_of, timeline
+from cases.selectors.contacts import contacts_to_sign, last_place, text_of, timeline
 from cases.services.cases import close_case
 from cases.services.contacts import (
     ContactFacts,
@@ -40,7 +40,7 @@ from cases.services.contacts import (
 )
 from core.access_guard import recorded_query
 from core.errors import DomainError, NotAllowed, NotVisible, VersionClash
-from tests.contact_log import at_work, logged, looking, planned, posted, signed
+from tests.contact_log import at_work, listed, logged, looking, planned, posted, signed
 from tests.people import Cast, make_cast, make_patient
 from tests.sessions import sign_in
 
@@ -609,7 +609,8 @@ class TestReading:
         met = logged(amira, cast.nora, happened_at=now - dt.timedelta(days=3))
         logged(amira, cast.nora, happened_at=now - dt.timedelta(days=1), outcome="not met")
         with at_work(amira), CaptureQueriesContext(connection) as statements:
-            assert last_contacts([cast.nora.pk]) == {cast.nora.pk: met.happened_at}
+            (case,) = listed(amira)
+        assert vars(case)["last_contact"] == met.happened_at
         assert len([s for s in statements if "cases_contact" in s["sql"]]) == 1
 
     def test_last_place_is_where_the_person_was_last_met(self, cast: Cast) -> None:

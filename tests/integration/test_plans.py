@@ -15,7 +15,6 @@ from crisis_plans.models import PlanVersion
 from crisis_plans.rules import IncompletePlanError
 from crisis_plans.selectors import (
     current_plan,
-    next_reviews,
     open_version,
     plans_awaiting_approval,
     version_of,
@@ -31,6 +30,7 @@ from crisis_plans.services import (
     submit,
     withdraw_submission,
 )
+from tests.contact_log import listed
 from tests.people import Cast, make_cast
 from tests.plans import approved, drafted, full_content, submitted
 
@@ -241,10 +241,10 @@ def test_too_many_actions_are_refused_at_their_field(cast: Cast) -> None:
 
 
 def test_next_reviews_name_the_current_plan_only(cast: Cast) -> None:
-    assert next_reviews([cast.nora.pk, cast.sam.pk]) == {}
+    assert [vars(case)["next_review"] for case in listed(cast["amira"])] == [None]
     first = approved(cast, review_on=timezone.localdate() + dt.timedelta(days=20))
     submitted(cast, review_on=timezone.localdate() + dt.timedelta(days=90))
-    assert next_reviews([cast.nora.pk, cast.sam.pk]) == {cast.nora.pk: first.review_on}
+    assert [vars(case)["next_review"] for case in listed(cast["amira"])] == [first.review_on]
 
 
 def test_lead_sees_what_waits_for_them_but_not_their_own(cast: Cast) -> None:

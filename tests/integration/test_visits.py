@@ -16,7 +16,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from cases.models import Case, Patient, Visit, VisitOutcome, VisitParticipant
-from cases.selectors.visits import colleagues, day_bounds, upcoming_visits, visits_to_log, visits_today
+from cases.selectors.access import find_access
+from cases.selectors.record import record_parts
+from cases.selectors.visits import colleagues, day_bounds, visits_to_log, visits_today
 from cases.services.visits import VisitPlan, change_visit, plan_visit, record_visit_outcome, visit_subject
 from core.errors import DomainError, NotVisible, VersionClash
 from reminders.models import Reminder
@@ -349,7 +351,8 @@ class TestLists:
         later = planned(amira, cast.nora, planned_for=timezone.now() + dt.timedelta(days=9))
         sooner = planned(amira, cast.nora, planned_for=timezone.now() + dt.timedelta(days=2))
         with at_work(amira):
-            assert [visit.pk for visit in upcoming_visits(amira, cast.nora)] == [sooner.pk, later.pk]
+            access = find_access(amira, cast.nora.pk)
+            assert access and [visit.pk for visit in record_parts(access).upcoming] == [sooner.pk, later.pk]
             assert list(visits_to_log(amira, cast.nora)) == []
 
     def test_contact_page_offers_the_visit_of_today(self, cast: Cast, client: Client) -> None:

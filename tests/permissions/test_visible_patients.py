@@ -1,4 +1,4 @@
-"""``visible_patients`` ≡ ``can`` ≡ an independent model in plain Python, over random worlds."""
+"""``visible_patients`` ≡ ``can`` ≡ ``find_access`` ≡ an independent model in plain Python, over random worlds."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from accounts.roles import ACTS_OF_ROLE, READING_ACTS, TEAM_ROLES, Act, Role
 from audit.context import access_context
 from cases.models import BreakGlass, Case, Patient, PatientUserObjectPermission
 from cases.permissions import can, explain_access, grant_to_team, patients_under_review, visible_patients
+from cases.selectors.access import find_access
 from core.access_guard import recorded_query
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +47,7 @@ CHECKED = st.one_of(
     st.just(LASTING),
     st.tuples(*[st.sampled_from([400, 400, 400, 400, 0, -1, None])] * 4),
 )
+ACTS_ON_RECORDS = {act for acts in ACTS_OF_ROLE.values() if Act.OPEN_RECORD in acts for act in acts}
 MOSTLY_NOT = st.sampled_from([False, False, False, True])
 
 
@@ -354,6 +356,9 @@ def test_listing_asking_and_a_model_in_plain_python_agree(stage: Stage, world: W
             asked = {patient.pk for patient in stage.patients if can(user, act, patient)}
             assert listed == asked
             assert listed == {keys[n] for n in expected(world, number, act)}
+            if act in ACTS_ON_RECORDS:
+                found = {key: find_access(user, key) for key in keys}
+                assert listed == {key for key, access in found.items() if access and act in access.acts}
             explained = set(explain_access(user, keys))
             reviewed = {patient.pk for patient in patients_under_review(user)}
             opened = {keys[n] for n in expected(world, number, Act.OPEN_RECORD)}

@@ -15,6 +15,7 @@ from cases.permissions import visible_patients
 from cases.selectors.caseload import Narrowed, caseload
 from core.access_guard import permit_statements
 from core.acting import Acting, acting
+from crisis_plans.selectors import next_review
 from reminders.selectors import overdue_tasks
 from tests.contact_log import at_work
 from tests.people import Cast, make_cast
@@ -92,7 +93,7 @@ def test_the_caseload_starts_from_the_teams_own_cases(cast: Cast) -> None:
 
     with at_work(amira):
         with connection.execute_wrapper(keep):
-            caseload(amira, Narrowed(), overdue=overdue_tasks(amira))
+            caseload(amira, Narrowed(), overdue=lambda: overdue_tasks(amira), next_review=next_review)
         statement = next(
             pair for pair in captured if pair[0].startswith("SELECT") and "cases_case" in pair[0]
         )

@@ -16,7 +16,7 @@ from cases.models import (
     ContactStrikeOut,
     Patient,
 )
-from cases.selectors.contacts import last_contacts, text_of, timeline
+from cases.selectors.contacts import text_of, timeline
 from cases.services.authorship import authorship
 from cases.services.contacts import (
     ContactFacts,
@@ -27,7 +27,7 @@ from cases.services.contacts import (
 )
 from core.access_guard import recorded_query
 from core.errors import DomainError, NotAllowed
-from tests.contact_log import at_work, logged, looking, signed
+from tests.contact_log import at_work, listed, logged, looking, signed
 from tests.people import Cast, make_cast
 from tests.sessions import sign_in
 
@@ -251,4 +251,5 @@ class TestStruckOut:
     def test_s15_it_is_no_last_contact(self, cast: Cast) -> None:
         struck_out(cast)
         with at_work(cast["lena"]):
-            assert last_contacts([cast.nora.pk]) == {}
+            (case,) = listed(cast["lena"])
+            assert vars(case)["last_contact"] is None

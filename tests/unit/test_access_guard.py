@@ -91,6 +91,11 @@ REFUSED: dict[str, Callable[[], Any]] = {
             x=Subquery(ContactClinicalNote.objects.filter(patient=OuterRef("pk")).values("text")[:1])
         )
     ),
+    "clinical text carried by a query that is not called a subquery": lambda: list(
+        Patient.objects.annotate(
+            x=ContactClinicalNote.objects.filter(patient=OuterRef("pk")).values("text")[:1]
+        )
+    ),
     "clinical dates carried by a subquery": lambda: list(
         Patient.objects.annotate(
             x=Subquery(ContactClinicalNote.objects.filter(patient=OuterRef("pk")).values("created_at")[:1])
