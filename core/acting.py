@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
-from django.db import Error, connection
+from django.db import connection
 from django.db.transaction import TransactionManagementError
+from psycopg.pq import TransactionStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,9 @@ def acting(who: Acting) -> Iterator[None]:
         yield
     finally:
         _now.reset(token)
-        # With the outermost transaction the settings end by themselves, and so does a rollback put them back.
-        if (connection.savepoint_ids or before != _NOBODY) and not connection.needs_rollback:
-            # A broken transaction takes no statement.
-            with suppress(Error):
-                _tell_database(before)
+        # With the outermost transaction the settings end by themselves, and a rollback puts them back.
+        if (connection.savepoint_ids or before != _NOBODY) and _is_sound():
+            _tell_database(before)
 
 
 @contextmanager
@@ -72,6 +71,12 @@ def acting_as_system() -> Iterator[None]:
     """
     with acting(replace(_now.get(), is_system=True)):
         yield
+
+
+def _is_sound() -> bool:
+    """Whether the transaction still takes statements."""
+    driver = connection.connection
+    return not connection.needs_rollback and driver.info.transaction_status is TransactionStatus.INTRANS
 
 
 def _tell_database(who: Acting) -> None:

@@ -1,8 +1,11 @@
 """pytest plugin (`-p tests.services`): PostgreSQL and Valkey for one run, up before Django's settings are read.
 
-Folder and servers are the run's own, never the demo's, and gone with it. The fixtures are in tests/databases.py.
+Folder and servers are the run's own, never the demo's, and gone with it. Each worker of pytest-xdist has servers of its own:
+a transaction that another worker's test holds open would hold back the horizon up to which the trail is read. The fixtures
+are in tests/databases.py.
 """
 
+import argparse
 import os
 import shutil
 import tempfile
@@ -16,7 +19,7 @@ from sim_casework.devstack.paths import StackPaths
 from sim_casework.devstack.postgres import PostgresServer
 from sim_casework.devstack.valkey import ValkeyServer
 
-# Set by the process that started the servers; the workers of pytest-xdist find them by it.
+# Set by the process that started the servers; processes that a test starts find them by it.
 STATE_VARIABLE = "SIM_TEST_STATE"
 OUTSIDE_SETTINGS = ("DATABASE_NAME", "DATABASE_USER", "DATABASE_PASSWORD", "DATABASE_PORT")
 
@@ -25,11 +28,16 @@ OUTSIDE_SETTINGS = ("DATABASE_NAME", "DATABASE_USER", "DATABASE_PASSWORD", "DATA
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
     # A wrapper, because pytest-django reads the settings in this very hook.
     known = early_config.known_args_namespace
-    if STATE_VARIABLE not in os.environ and not (known.collectonly or known.help or known.version):
+    runs_no_test = known.collectonly or known.help or known.version or _leaves_tests_to_workers(known)
+    if STATE_VARIABLE not in os.environ and not runs_no_test:
         services = Services()
         early_config.add_cleanup(services.stop)
         services.start()
     return (yield)
+
+
+def _leaves_tests_to_workers(known: argparse.Namespace) -> bool:
+    return bool(getattr(known, "numprocesses", None)) and "PYTEST_XDIST_WORKER" not in os.environ
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -36,6 +36,8 @@ def test_every_task_and_command_that_opens_a_context_has_words() -> None:
         if not Path(app.path).is_relative_to(settings.BASE_DIR) or ".venv" in app.path:
             continue
         for file in Path(app.path).rglob("*.py"):
+            if "proving" in file.parts:  # works in databases of its own, which nobody reads
+                continue
             found |= set(_opened_routes(ast.parse(file.read_text(encoding="utf-8"))))
     assert found == set(OTHER_WORK)
 

@@ -133,6 +133,7 @@ def test_second_approval_is_refused_even_where_the_trigger_is_off(
         "controller_id, created_by_id, created_at, patient_id, version_id"
     )
     with owner_connection.transaction(force_rollback=True):
+        owner_connection.execute("SELECT set_config('sim.system', 'on', true)")
         owner_connection.execute("ALTER TABLE crisis_plans_plansignoff DISABLE TRIGGER USER")
         with pytest.raises(psycopg.errors.UniqueViolation, match="plan_sign_off_one_approval"):
             owner_connection.execute(
