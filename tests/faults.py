@@ -123,8 +123,8 @@ def _schema_closed(superuser: psycopg.Connection[Any], count: int) -> Iterator[N
         superuser.execute("GRANT USAGE ON SCHEMA public TO sim_app")
 
 
-class _Killer:
-    """Ends the application's connection in front of one of its statements."""
+class Killer:
+    """Ends the application's connection in front of one of its statements, if it comes to that statement."""
 
     def __init__(self, superuser: psycopg.Connection[Any], at: int) -> None:
         self.superuser, self.at, self.count = superuser, at, 0
@@ -134,6 +134,11 @@ class _Killer:
         if self.count == self.at:
             kill(self.superuser)
         return execute(sql, params, many, context)
+
+    @property
+    def came_too_late(self) -> bool:
+        """The request had fewer statements than when it was heard (others have been at work since)."""
+        return self.count < self.at
 
 
 def kill(superuser: psycopg.Connection[Any]) -> None:
@@ -147,9 +152,10 @@ def _killed_at(part: float) -> Callable[..., Any]:
     """In front of the statement that lies so far along the request's way."""
 
     @contextmanager
-    def inject(superuser: psycopg.Connection[Any], count: int) -> Iterator[None]:
-        with connection.execute_wrapper(_Killer(superuser, 1 + round(part * (count - 1)))):
-            yield
+    def inject(superuser: psycopg.Connection[Any], count: int) -> Iterator[Killer]:
+        killer = Killer(superuser, 1 + round(part * (count - 1)))
+        with connection.execute_wrapper(killer):
+            yield killer
 
     return inject
 
