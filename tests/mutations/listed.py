@@ -88,8 +88,8 @@ TEXTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     ("accounts.models", '\n        & Q(**{f"{prefix}ended_at__isnull": True})\n', "\n", RULE),
     (
         "accounts.models",
-        'current_membership(prefix) & Q(**{f"{prefix}cleared_until__gte": timezone.localdate()})',
-        "current_membership(prefix)",
+        ' & Q(**{f"{prefix}cleared_until__gte": today})',
+        "",
         RULE,
     ),
     (

@@ -30,6 +30,7 @@ from tests.permissions.walk.seen import (
     blind,
     entries_after,
     forget_roles,
+    found_acts,
     listed,
     rows_seen,
 )
@@ -189,6 +190,8 @@ class Walk(RuleBasedStateMachine):
                     which = keys if act == Act.OPEN_RECORD else keys[:1]
                     found = asked(user, act, which)
                     self.hold(found, expected & set(which), after, f"can({user}, {act})", len(which))
+                for which_one in self.world.patients:
+                    self.hold_found(number, which_one, after)
                 self.compare_rows(number, rows[user.pk], after)
 
     def compare_some(self, people: list[int], after: str) -> None:
@@ -203,7 +206,16 @@ class Walk(RuleBasedStateMachine):
                     expected = self.keys(self.world.those(number, act))
                     self.hold(listed(user, act), expected, after, f"visible_patients({user}, {act})")
                 self.hold(asked(user, other, [key]), expected & {key}, after, f"can({user}, {other})", 1)
+                self.hold_found(number, self.patients.index(key), after)
                 self.compare_rows(number, rows[user.pk], after)
+
+    def hold_found(self, number: int, patient: int, after: str) -> None:
+        found = found_acts(self.users[number], self.patients[patient], ACTS)
+        expected = {act for act in ACTS if self.world.may(number, act, patient)}
+        assert found == expected, (
+            f"after {after!r} find_access({self.users[number]}, {patient}): {found}, not {expected}"
+        )
+        self.tally.comparisons += len(ACTS)
 
     def compare_rows(self, number: int, rows: dict[str, set[uuid.UUID]], after: str) -> None:
         world, name = self.world, str(self.users[number])
