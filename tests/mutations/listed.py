@@ -140,8 +140,8 @@ TEXTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     ),
     (
         "core.acting",
-        "                _tell_database(before)",
-        "                pass",
+        "            _tell_database(before)",
+        "            pass",
         ("tests/row_policies/test_raw_sql.py",),
     ),
     (
