@@ -20,6 +20,7 @@ from reminders.models import EmailMessageOut, Notification, Reminder
 # A task is listed so long before it is due; a plan's review in five months waits for nobody today.
 TASKS_AHEAD = timedelta(days=14)
 MOST_ON_RECORD = 10
+MOST_UNREAD_AHEAD = 50
 # The task that a person decides about an e-mail, and how its subject begins.
 STUCK_EMAIL = "email-stuck"
 STUCK_EMAIL_SUBJECT = "reminders.emailmessageout:"
@@ -77,7 +78,21 @@ def unread_count(user: User) -> int:
 
     It may count a reminder about a patient whom the user lost today; the nightly housekeeping closes those.
     """
+    counted: int | None = getattr(user, "_unread_count", None)
+    if counted is not None:
+        return counted
     return Notification.objects.filter(user=user, read_at__isnull=True).count()
+
+
+def unread_ahead(user: User) -> Read[Notification]:
+    """For pages that read much in one statement: what the header will count, for ``note_unread``."""
+    return _UNREAD(user=user.pk)
+
+
+def note_unread(user: User, unread: list[Notification]) -> None:
+    """Spare this request's header its own statement; of very many, it counts them after all."""
+    if len(unread) < MOST_UNREAD_AHEAD:
+        user._unread_count = len(unread)  # type: ignore[attr-defined]
 
 
 def has_unread(user: User) -> bool:
@@ -137,4 +152,8 @@ _OVERDUE_ON_LIST = Prepared(
     user=int,
     patients=list,
     before=datetime,
+)
+_UNREAD = Prepared(
+    lambda user: Notification.objects.filter(user=user, read_at__isnull=True).only("id")[:MOST_UNREAD_AHEAD],
+    user=int,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from django.http import HttpRequest, HttpResponse
@@ -23,7 +23,7 @@ from core.models import GuardedQuerySet
 from core.prepared import read_together
 from crisis_plans.selectors import next_review
 from reminders.models import Reminder
-from reminders.selectors import overdue_on_list, overdue_tasks, team_overdue_tasks
+from reminders.selectors import note_unread, overdue_on_list, overdue_tasks, team_overdue_tasks, unread_ahead
 
 
 @require_GET
@@ -62,7 +62,12 @@ def _rows(
     """What is overdue: a mentor's own tasks; for a lead those of everybody in the team."""
     keys = [case.patient_id for case in page.cases]
     late: dict[uuid.UUID, list[str]] = {}
-    tasks = overdue().filter(patient__in=keys) if leads else read_together(overdue_on_list(user, keys))[0]
+    tasks: Iterable[Reminder]
+    if leads:
+        tasks = overdue().filter(patient__in=keys)
+    else:
+        tasks, unread = read_together(overdue_on_list(user, keys), unread_ahead(user))
+        note_unread(user, unread)
     for task in tasks:
         for key in task.patient_keys:
             texts = late.setdefault(key, [])

@@ -27,7 +27,7 @@ from crisis_plans.models import PlanVersion
 from crisis_plans.presenters import expired_words, helps_heading, helps_lines
 from crisis_plans.selectors import plan_on_record
 from reminders.presenters import present_task
-from reminders.selectors import tasks_on_record
+from reminders.selectors import note_unread, tasks_on_record, unread_ahead
 
 
 @require_safe
@@ -35,8 +35,11 @@ from reminders.selectors import tasks_on_record
 def patient_record(request: HttpRequest, patient: Patient) -> HttpResponse:
     user = signed_in_user(request)
     access = required_access(user, patient)
-    parts = record_parts(access, plan_on_record(patient.pk), tasks_on_record(user, patient.pk))
-    plans, reminders = parts.others
+    parts = record_parts(
+        access, plan_on_record(patient.pk), tasks_on_record(user, patient.pk), unread_ahead(user)
+    )
+    plans, reminders, unread = parts.others
+    note_unread(user, unread)
     visits = present_visits(parts.upcoming)
     for reminder in reminders:
         reminder.patient = patient
