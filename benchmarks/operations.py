@@ -110,7 +110,8 @@ class Browser:
         kept = {"csrfmiddlewaretoken", "draft_about"}
         hidden = [(name, value) for name, value in self.forms[person.mentor] if name in kept]
         typed = [
-            ("submission_key", str(uuid.UUID(int=self.random.getrandbits(128), version=4))),
+            # Never the same twice, in another run on this database either: a second send saves nothing.
+            ("submission_key", str(uuid.uuid4())),
             ("happened_on_choice", "yesterday"),
             ("happened_on_other", ""),
             ("at", f"{self.random.randrange(8, 18)}:{self.random.randrange(60):02d}"),
@@ -119,7 +120,7 @@ class Browser:
             ("outcome", "met"),
             (
                 "account",
-                f"We talked about the move, round {self.random.getrandbits(60)}.\nThey will ring on Friday.",
+                f"We talked about the move, {uuid.uuid4()}.\nThey will ring on Friday.",
             ),
             ("clinical_text", ""),
             ("place", "At home"),
