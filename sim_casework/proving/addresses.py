@@ -113,8 +113,8 @@ class Addresses:
         rows = self._of_patient(model, patient) if name != "registered_id" else self._others(model, patient)
         column = COLUMNS_OF_KEYS.get(name, pk_column(model))
         is_users = "user_id" in {f.column for f in model._meta.concrete_fields} and not patient_column(model)
-        # Users themselves are few, and each is somebody else to an administrator.
-        most = max(self.most, 2) if name == "user_id" else self.most
+        # Rows about nobody's record (colleagues, their roles) are met by two examples, a patient's own by each.
+        most = self.most if patient_column(model) else 2
         return [(row[column], row["user_id"] if is_users else None) for row in rows[:most]]
 
     def _of_patient(self, model: type[models.Model], patient: uuid.UUID | None) -> list[dict[str, Any]]:

@@ -80,7 +80,7 @@ class Walk:
 
     def _visit(self, method: str, path: str, values: Values | None) -> list[Answer]:
         """The answer, and that of the address it leads to, if it does: a request of its own."""
-        self._stay_signed_in()
+        self.stay_signed_in()
         with undone(self.client):
             last = last_entry()
             answer = self.ask(method, path, values, last)
@@ -91,7 +91,8 @@ class Walk:
                 answers[-1].sent_before = answer.sent
         return answers
 
-    def _stay_signed_in(self) -> None:
+    def stay_signed_in(self) -> None:
+        """Sign in, or again before a page would ask for the second factor."""
         if self.visitor.user is None or time.monotonic() - self._signed_in_at < _FRESH_SECONDS:
             return
         self.client.cookies.clear()
