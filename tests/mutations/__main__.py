@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from tests.mutations import run
 from tests.mutations.places import every_file
@@ -22,12 +23,18 @@ from tests.proofs import tell
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutations", description=__doc__)
     parser.add_argument("--only", default="", help="removals whose name contains this")
+    parser.add_argument("--sample", default="", help="so many of them, evenly from the whole list")
     parser.add_argument("--jobs", default="2", help="how many at a time")
     parser.add_argument("--results", help="a file for the JSON")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(asked.results or Path(folder, "mutations.json"))
-        told = {run.ONLY: asked.only, run.JOBS: asked.jobs, run.RESULTS: str(kept.resolve())}
+        told = {
+            run.ONLY: asked.only,
+            run.SAMPLE: asked.sample,
+            run.JOBS: asked.jobs,
+            run.RESULTS: str(kept.resolve()),
+        }
         # An environment of its own: the plugin forks, so nothing else may run in that process.
         subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-p", "tests.mutations.run", *every_file()],
@@ -38,8 +45,8 @@ def main() -> int:
     return judge(results)
 
 
-def judge(results: dict[str, list[dict[str, str]]]) -> int:
-    nothing, *removed = sorted(results["outcomes"], key=lambda outcome: outcome["removal"] != "nothing")
+def judge(results: dict[str, Any]) -> int:
+    nothing, *removed = sorted(results["outcomes"], key=lambda outcome: outcome["removal"] != run.NOTHING)
     counted = Counter(outcome["outcome"] for outcome in removed)
     for outcome in removed:
         if outcome["outcome"] in (run.SURVIVED, run.STALE):
@@ -54,7 +61,12 @@ def judge(results: dict[str, list[dict[str, str]]]) -> int:
     )
     failed = counted[run.SURVIVED] + counted[run.STALE] + len(results["stale reasons"])
     if not failed:
-        tell("mutation run", removed=len(removed), **{k.replace(" ", "_"): v for k, v in counted.items()})
+        tell(
+            "mutation run",
+            listed=results["listed"],
+            removed=len(removed),
+            **{k.replace(" ", "_"): v for k, v in counted.items()},
+        )
     return 1 if failed else 0
 
 

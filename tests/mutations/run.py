@@ -1,7 +1,7 @@
 """The pytest plugin that carries the removals out: ``-p tests.mutations.run``, with the files in ``places`` collected.
 
-Every removal happens in a forked process of its own, with a database of its own, and its tests run until one fails. First
-all of those tests run with nothing taken away: a test that fails then proves nothing.
+Every removal happens in a forked process of its own, with a database of its own, and its tests run until one fails. At the
+end every test that has caught something runs with nothing taken away: one that fails then as well has proved nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from tests.mutations.removals import NotApplied, Removal
 
 LIMIT = 900  # seconds for one removal; a test that then still runs has noticed as well
 # Set by ``python -m tests.mutations``.
-ONLY, RESULTS, JOBS = "SIM_MUTATIONS_ONLY", "SIM_MUTATIONS_RESULTS", "SIM_MUTATIONS_JOBS"
+ONLY, SAMPLE = "SIM_MUTATIONS_ONLY", "SIM_MUTATIONS_SAMPLE"
+RESULTS, JOBS = "SIM_MUTATIONS_RESULTS", "SIM_MUTATIONS_JOBS"
+NOTHING = "nothing"
 CAUGHT, SURVIVED, STALE, HUNG, EQUIVALENT = (
     "caught",
     "survived",
@@ -184,16 +186,27 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     names = [removal.name for removal in removals]
     if only := os.environ.get(ONLY):
         removals = [removal for removal in removals if only in removal.name]
-    wanted = tuple({test for removal in removals for test in removal.tests})
-    run = Run(session, [Removal("nothing", wanted), *removals])
+    if sample := int(os.environ.get(SAMPLE) or 0):
+        removals = removals[:: max(1, len(removals) // sample)]
+    run = Run(session, removals)
     run.carry_out(int(os.environ.get(JOBS, "2")))
+    run.removals.append(
+        Removal(NOTHING, tuple({outcome.by for outcome in run.outcomes if outcome.outcome == CAUGHT}))
+    )
+    run.start(len(removals) - 1)
+    run.wait()
     for outcome in run.outcomes:
         if outcome.outcome == SURVIVED and outcome.removal in KNOWN:
             outcome.outcome, outcome.by = EQUIVALENT, KNOWN[outcome.removal]
     stale = sorted(set(KNOWN) - set(names))
     Path(os.environ[RESULTS]).write_text(
         json.dumps(
-            {"outcomes": [asdict(outcome) for outcome in run.outcomes], "stale reasons": stale}, indent=1
+            {
+                "listed": len(names),
+                "outcomes": [asdict(outcome) for outcome in run.outcomes],
+                "stale reasons": stale,
+            },
+            indent=1,
         )
     )
     return True
