@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.db import DatabaseError
 
 from accounts import session_clock
 
@@ -34,6 +36,20 @@ class SessionStore(DatabaseStore):
         else:
             self.user_of_row = row.user
         return row
+
+    def save(self, must_create: bool = False) -> None:
+        """Django takes every failure for a session that was ended elsewhere, which is answered with 400.
+
+        Raises: the database's own error where it went away or refused, for the answer to be 503.
+        """
+        try:
+            super().save(must_create)
+        except UpdateError as error:
+            reason = error.__context__
+            # A row that is not there any more is told by the bare class.
+            if isinstance(reason, DatabaseError) and type(reason) is not DatabaseError:
+                raise reason from error
+            raise
 
     def flush(self) -> None:
         self.user_of_row = None

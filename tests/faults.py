@@ -203,10 +203,10 @@ def full_disk(server_user: Any, superuser: psycopg.Connection[Any]) -> Iterator[
         for table in tables:
             superuser.execute(f"TRUNCATE {table}")
             superuser.execute(f"ALTER TABLE {table} SET TABLESPACE injected")
-        with (folder / "filler").open("wb") as filler, _until_full():
+        # Unbuffered, or closing the file would try once more.
+        with (folder / "filler").open("wb", buffering=0) as filler, _until_full():
             while True:
                 filler.write(b"x" * 4096)
-                filler.flush()
         yield
     finally:
         (folder / "filler").unlink(missing_ok=True)

@@ -85,7 +85,12 @@ class Verdict:
 
     def _judge_copies(self, answer: Answer) -> None:
         """The trail names people by key and reference; it must not become a second copy of their record."""
-        for canary in find(answer.written.encode(), self.canaries) - self._days_in(answer.sent):
+        copied = find(answer.written.encode(), self.canaries) - self._days_in(answer.sent)
+        # A team may be given any name; what was not typed just now has no business there either.
+        copied |= find(answer.written_about_others.encode(), self.canaries) - find_sent(
+            answer.sent, self.canaries
+        )
+        for canary in copied:
             if canary.field not in ("cases.Patient.id", "cases.Patient.reference"):
                 self.copied.append(f"{answer}, {canary.field}")
 

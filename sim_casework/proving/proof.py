@@ -43,7 +43,7 @@ class Proof:
     verdict: Verdict = field(init=False)
 
     def __post_init__(self) -> None:
-        self.verdict = Verdict(self.planted, self.is_sample)
+        self.verdict = Verdict(self.planted, self.is_sample or self.who is not None)
 
     def walk(self) -> Verdict:
         addresses = self._addresses()

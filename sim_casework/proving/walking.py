@@ -11,14 +11,17 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from django.contrib.contenttypes.models import ContentType
 from django.core import mail
 from django.db import connection, transaction
 from django.test import Client
 
 from core.access_guard import permit_statements
+from core.models import GuardedModel
 from sim_casework.proving.forms import Page, Values, read_page
 from sim_casework.proving.visitors import Visitor, sign_in
 
@@ -26,7 +29,7 @@ from sim_casework.proving.visitors import Visitor, sign_in
 _FRESH_SECONDS = 120
 _ENTRIES = """
 SELECT e.request_id, s.patient_id, s.relationship,
-       concat_ws(' ', e.object_repr, e.changes, e.additional_data, e.changes_text, e.object_pk)
+       concat_ws(' ', e.object_repr, e.changes, e.additional_data, e.changes_text, e.object_pk), e.content_type_id
 FROM audit_logentry e LEFT JOIN audit_entrysubject s ON s.entry_id = e.id AND s.at = e."timestamp"
 WHERE e.id > %s
 """
@@ -50,6 +53,8 @@ class Answer:
     request_ids: set[uuid.UUID] = field(default_factory=set)
     subjects: dict[uuid.UUID, str] = field(default_factory=dict)
     written: str = ""
+    # The same of changes of what is about no patient: the trail keeps the name of a new team as it was typed.
+    written_about_others: str = ""
     leads_to: str = ""
 
     @property
@@ -148,8 +153,17 @@ def last_entry() -> int:
 def read_entries(answer: Answer, last: int) -> None:
     with permit_statements(), connection.cursor() as cursor:
         cursor.execute(_ENTRIES, [last])
-        for request_id, patient, relationship, written in cursor.fetchall():
+        for request_id, patient, relationship, written, kind in cursor.fetchall():
             answer.request_ids.add(request_id)
-            answer.written += f"{written}\n"
+            if kind is None or _is_guarded(kind):
+                answer.written += f"{written}\n"
+            else:
+                answer.written_about_others += f"{written}\n"
             if patient is not None:
                 answer.subjects[patient] = relationship
+
+
+@cache
+def _is_guarded(content_type: int) -> bool:
+    model = ContentType.objects.get_for_id(content_type).model_class()
+    return model is None or issubclass(model, GuardedModel)

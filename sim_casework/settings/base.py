@@ -170,6 +170,10 @@ ACCOUNT_RATE_LIMITS = {"login_failed": "100/m/ip,5/900s/key", "login": "200/m/ip
 MFA_FORMS = {
     "authenticate": "accounts.entrance_forms.CodeForm",
     "reauthenticate": "accounts.entrance_forms.CodeAgainForm",
+    "add_webauthn": "accounts.entrance_forms.AddPasskeyForm",
+    "authenticate_webauthn": "accounts.entrance_forms.PasskeyForm",
+    "login_webauthn": "accounts.entrance_forms.PasskeyAloneForm",
+    "reauthenticate_webauthn": "accounts.entrance_forms.PasskeyAgainForm",
 }
 MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

@@ -100,3 +100,13 @@ def test_closing_an_alert_twice_is_told_in_words(cast: Cast, client: Client) -> 
     sign_in(client, cast["ivy"])
     answer = client.post(reverse("audit:alert_close", args=[alert.pk]), follow=True)
     assert (answer.status_code, b"closed already" in answer.content) == (200, True)
+
+
+@pytest.mark.parametrize("credential", ["9" * 5000, "[" * 100_000, "{", "null", '{"id": 1}'])
+def test_a_passkey_that_is_none_is_refused_at_its_form(client: Client, cast: Cast, credential: str) -> None:
+    addresses = ["/account/2fa/webauthn/login/", "/account/2fa/webauthn/add/"]
+    for address in addresses:
+        sign_in(client, cast["amira"])
+        if address == addresses[0]:
+            client.logout()
+        assert client.post(address, {"credential": credential}).status_code < 500, address

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import UpdateError
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Session, User
+from accounts.session_store import SessionStore
 from audit.context import access_context
 from audit.models import LogEntry
 from tests.people import Cast, make_cast
@@ -284,3 +287,23 @@ def test_own_second_factors_page_offers_to_end_the_other_sessions(cast: Cast) ->
     assert 'action="/account/sessions/end-others/"' in laptop.get("/account/2fa/").content.decode()
     laptop.post("/account/sessions/end-others/")
     assert phone.get(PROFILE).status_code == 302
+
+
+@pytest.mark.django_db
+def test_a_session_that_cannot_be_saved_is_not_taken_for_one_that_was_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ended elsewhere is answered with 400; a database that is away with 503."""
+    store = SessionStore()
+    store.create()
+
+    def away(*args: object, **kwargs: object) -> None:
+        raise OperationalError("terminating connection due to administrator command")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "save", away)
+        with pytest.raises(OperationalError):
+            store.save()
+    store.delete()
+    with pytest.raises(UpdateError):
+        store.save()
