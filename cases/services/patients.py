@@ -97,7 +97,13 @@ def register_patient(
     for _ in range(_ATTEMPTS):
         if submission_key and (earlier := _sent_before(by, submission_key)):
             return earlier
-        _refuse_visible_match(by, team, checked, is_somebody_else=is_somebody_else)
+        try:
+            _refuse_visible_match(by, team, checked, is_somebody_else=is_somebody_else)
+        except DomainError:
+            # The first send may have been committed since it was looked for: then this match is its own.
+            if submission_key and (earlier := _sent_before(by, submission_key)):
+                return earlier
+            raise
         hidden = _hidden_matches(by, checked, apart_from=None)
         try:
             with transaction.atomic():

@@ -11,10 +11,12 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from accounts.models import User
 from audit.context import access_context
 from audit.models import EntrySubject, LogEntry
 from audit.writing import keyed_digest
 from cases.models import Case, Draft, OtherName, Patient, RelatedPerson
+from cases.services import patients
 from cases.services.patients import REGISTERED
 from tests.patients import form_data, invented_nhs_number, register, registered
 from tests.people import Cast, make_cast
@@ -430,3 +432,22 @@ def test_a_finished_registration_takes_its_draft_along(cast: Cast, amira: Client
     register(amira, data)
     with access_context(route="test", is_system=True):
         assert not Draft.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_second_send_that_meets_its_own_first_as_a_namesake_leads_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first is committed between the look for it and the look for namesakes."""
+    cast = make_cast()
+    data = form_data(cast, submission_key=str(uuid.uuid4()))
+    first = register(sign_in(Client(), cast["amira"]), data)["Location"]
+    look, looked = patients._sent_before, []
+
+    def too_early(by: User, key: uuid.UUID) -> Patient | None:
+        looked.append(key)
+        return look(by, key) if len(looked) > 1 else None
+
+    monkeypatch.setattr(patients, "_sent_before", too_early)
+    assert register(sign_in(Client(), cast["amira"]), data)["Location"] == first
+    assert len(looked) == 2
