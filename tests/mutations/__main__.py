@@ -26,6 +26,9 @@ def main() -> int:
     parser.add_argument("--sample", default="", help="so many of them, evenly from the whole list")
     parser.add_argument("--jobs", default="2", help="how many at a time")
     parser.add_argument("--results", help="a file for the JSON")
+    parser.add_argument(
+        "--again", default="", help="the JSON of an earlier run: what was caught there is not repeated"
+    )
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(asked.results or Path(folder, "mutations.json"))
@@ -34,6 +37,7 @@ def main() -> int:
             run.SAMPLE: asked.sample,
             run.JOBS: asked.jobs,
             run.RESULTS: str(kept.resolve()),
+            run.AGAIN: str(Path(asked.again).resolve()) if asked.again else "",
         }
         # An environment of its own: the plugin forks, so nothing else may run in that process.
         subprocess.run(
@@ -51,7 +55,7 @@ def judge(results: dict[str, Any]) -> int:
     for outcome in removed:
         if outcome["outcome"] in (run.SURVIVED, run.STALE):
             sys.stdout.write(f"{outcome['outcome']}: {outcome['removal']} ({outcome['by']})\n")
-    for reason in results["stale reasons"]:
+    for reason in results["stale_reasons"]:
         sys.stdout.write(f"stale reason: {reason}\n")
     if nothing["outcome"] != run.SURVIVED:
         sys.stdout.write(f"with nothing taken away {nothing['by']} fails\n")
@@ -59,7 +63,7 @@ def judge(results: dict[str, Any]) -> int:
     sys.stdout.write(
         f"removed={len(removed)} " + " ".join(f"{k}={v}" for k, v in sorted(counted.items())) + "\n"
     )
-    failed = counted[run.SURVIVED] + counted[run.STALE] + len(results["stale reasons"])
+    failed = counted[run.SURVIVED] + counted[run.STALE] + len(results["stale_reasons"])
     if not failed:
         tell(
             "mutation run",

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 SERVICES = "tests/permissions/test_services_ask_themselves.py"
 SELECTORS = "tests/permissions/test_selectors_ask_themselves.py"
+PEOPLES = "tests/permissions/test_people_services_ask_themselves.py"
+UNKNOWN = "tests/permissions/test_unknown_keys.py"
 WALK = "tests/permissions/test_state_machine.py"
 WORLDS = "tests/permissions/test_visible_patients.py"
 MATRIX = "tests/permissions/test_matrix.py"
@@ -54,6 +56,7 @@ class Places:
 CATCHING = Places(
     {
         "core": GUARD,
+        "core.middleware": ("tests/unit/test_refusals.py",),
         "core.acting": ("tests/audit_trail/test_fail_closed.py",),
         "audit": (*TRAIL, *GUARD, *ATTEMPTS),
         "audit.context": (*GUARD, *ATTEMPTS),
@@ -66,6 +69,15 @@ CATCHING = Places(
             "tests/integration/test_sign_in.py",
             MATRIX,
         ),
+        "accounts.permissions": (PEOPLES, *PEOPLE),
+        "accounts.services": (
+            PEOPLES,
+            *PEOPLE,
+            "tests/integration/test_sessions.py",
+            "tests/integration/test_sign_in.py",
+        ),
+        "accounts.services.held_submissions": ("tests/integration/test_sessions_held_text.py", UNKNOWN),
+        "accounts.views": (UNKNOWN, *PEOPLE),
         "cases": (SELECTORS, SERVICES, MATRIX),
         "cases.permissions": (WALK, WORLDS),
         "cases.look_ups": ("tests/safeguards/test_s27_blind_duplicates.py", *ATTEMPTS),
@@ -91,7 +103,7 @@ CATCHING = Places(
             "tests/integration/test_patients_registering.py",
             "tests/integration/test_patients_record.py",
         ),
-        "cases.views": (MATRIX, *ATTEMPTS),
+        "cases.views": (MATRIX, UNKNOWN, *ATTEMPTS),
         "crisis_plans": (SELECTORS, SERVICES, *PLANS, MATRIX),
         "reminders": (SELECTORS, "tests/integration/test_reminders_pages.py", MATRIX),
         "sim_casework": (MATRIX, *ATTEMPTS),

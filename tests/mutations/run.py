@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ LIMIT = 900  # seconds for one removal; a test that then still runs has noticed 
 # Set by ``python -m tests.mutations``.
 ONLY, SAMPLE = "SIM_MUTATIONS_ONLY", "SIM_MUTATIONS_SAMPLE"
 RESULTS, JOBS = "SIM_MUTATIONS_RESULTS", "SIM_MUTATIONS_JOBS"
+AGAIN = "SIM_MUTATIONS_AGAIN"
 NOTHING = "nothing"
 CAUGHT, SURVIVED, STALE, HUNG, EQUIVALENT = (
     "caught",
@@ -42,6 +43,18 @@ class Outcome:
     seconds: float = 0.0
 
 
+@dataclass
+class Results:
+    """Kept after each removal, so that a run cut off is not lost."""
+
+    listed: int
+    stale_reasons: list[str]
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def keep(self) -> None:
+        Path(os.environ[RESULTS]).write_text(json.dumps(asdict(self), indent=1))
+
+
 class Failures:
     """Hears which test has failed first."""
 
@@ -54,12 +67,11 @@ class Failures:
 
 
 class Run:
-    def __init__(self, session: pytest.Session, removals: list[Removal]) -> None:
-        self.session, self.removals = session, removals
+    def __init__(self, session: pytest.Session, removals: list[Removal], results: Results) -> None:
+        self.session, self.removals, self.results = session, removals, results
         self.failures = Failures()
         session.config.pluginmanager.register(self.failures)
         self.running: dict[int, tuple[int, int, float]] = {}  # process: removal, its pipe, begun
-        self.outcomes: list[Outcome] = []
 
     def carry_out(self, jobs: int) -> None:
         for number in range(len(self.removals)):
@@ -92,10 +104,11 @@ class Run:
             outcome = Outcome(removal.name, HUNG, "", seconds)
         else:
             outcome = Outcome(removal.name, STALE, f"the process ended with {status}", seconds)
-        self.outcomes.append(outcome)
+        self.results.outcomes.append(outcome)
+        self.results.keep()
         _drop_database(number)
         _say(
-            f"{len(self.outcomes)}/{len(self.removals)} {outcome.outcome}: {outcome.removal}  [{outcome.by}]"
+            f"{len(self.results.outcomes)}/{self.results.listed} {outcome.outcome}: {outcome.removal}  [{outcome.by}]"
         )
 
 
@@ -188,25 +201,26 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
         removals = [removal for removal in removals if only in removal.name]
     if sample := int(os.environ.get(SAMPLE) or 0):
         removals = removals[:: max(1, len(removals) // sample)]
-    run = Run(session, removals)
+    results = Results(len(names), sorted(set(KNOWN) - set(names)))
+    if earlier := os.environ.get(AGAIN):
+        results.outcomes = _caught_before(Path(earlier), {removal.name for removal in removals})
+        done = {outcome.removal for outcome in results.outcomes}
+        removals = [removal for removal in removals if removal.name not in done]
+    run = Run(session, removals, results)
     run.carry_out(int(os.environ.get(JOBS, "2")))
     run.removals.append(
-        Removal(NOTHING, tuple({outcome.by for outcome in run.outcomes if outcome.outcome == CAUGHT}))
+        Removal(NOTHING, tuple({outcome.by for outcome in results.outcomes if outcome.outcome == CAUGHT}))
     )
-    run.start(len(removals) - 1)
+    run.start(len(run.removals) - 1)
     run.wait()
-    for outcome in run.outcomes:
+    for outcome in results.outcomes:
         if outcome.outcome == SURVIVED and outcome.removal in KNOWN:
             outcome.outcome, outcome.by = EQUIVALENT, KNOWN[outcome.removal]
-    stale = sorted(set(KNOWN) - set(names))
-    Path(os.environ[RESULTS]).write_text(
-        json.dumps(
-            {
-                "listed": len(names),
-                "outcomes": [asdict(outcome) for outcome in run.outcomes],
-                "stale reasons": stale,
-            },
-            indent=1,
-        )
-    )
+    results.keep()
     return True
+
+
+def _caught_before(results: Path, names: set[str]) -> list[Outcome]:
+    """What an earlier run saw caught; everything else is carried out again."""
+    outcomes = [Outcome(**outcome) for outcome in json.loads(results.read_text())["outcomes"]]
+    return [outcome for outcome in outcomes if outcome.outcome == CAUGHT and outcome.removal in names]

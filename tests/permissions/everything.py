@@ -57,9 +57,9 @@ class Everything:
 
     def address(self, route: str) -> str:
         """Where the matrix goes: about Nora where the address is about a patient, about Cal where about a colleague (who has every second factor)."""
-        return reverse(route, kwargs=self._keys(route))
+        return reverse(route, kwargs=self.keys(route))
 
-    def _keys(self, route: str) -> dict[str, Any]:
+    def keys(self, route: str) -> dict[str, Any]:
         keys = dict(_OWN_KEYS.get(route, {}))
         for name in parameters_of(route):
             if name not in keys:

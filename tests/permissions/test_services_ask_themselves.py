@@ -15,20 +15,23 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from cases.models import Case
+from cases.models import Case, Patient, PatientGroupObjectPermission
 from cases.services import cases, contact_reviews, contacts, drafts, patients, visits
 from cases.services.contacts import ContactFacts
 from cases.services.patients import PatientDetails
 from cases.services.visits import VisitPlan
-from core.errors import NotAllowed, NotVisible
+from core.errors import DomainError, NotAllowed, NotVisible
 from crisis_plans import services as plans
+from reminders.models import Reminder
 from tests.contact_log import looking
+from tests.patients import invented_nhs_number
 from tests.people import make_cast
 from tests.permissions.full_record import FullRecord, fill_record
 from tests.plans import full_content
 
 pytestmark = pytest.mark.django_db
 Do = Callable[[User, FullRecord], Any]
+KEY, NUMBER = uuid.uuid4(), invented_nhs_number(7)
 
 
 def facts(**changes: Any) -> ContactFacts:
@@ -153,6 +156,41 @@ def test_a_closed_case_is_read_and_written_no_more(record: FullRecord) -> None:
     assert outcomes(record, "lena", writing | FOR_LEADS) == dict.fromkeys(
         writing | FOR_LEADS, NotAllowed.__name__
     )
+
+
+def registered_again(record: FullRecord) -> Patient:
+    """Amira registers somebody of Nora's name, birthday and number, after her team has lost its grant on Nora."""
+    cast = record.cast
+    PatientGroupObjectPermission.objects.filter(content_object_id=cast.nora.pk).delete()
+    details = PatientDetails("Nora", "Quill", cast.nora.date_of_birth, nhs_number=NUMBER)
+    return patients.register_patient(
+        by=cast["amira"],
+        team=cast.north,
+        clinical_mentor=cast["amira"],
+        police_mentor=cast["pete"],
+        details=details,
+        submission_key=KEY,
+    )
+
+
+def test_a_registration_tells_nothing_of_a_record_the_user_may_not_know(record: FullRecord) -> None:
+    with looking():
+        nora = Patient.objects.get(pk=record.cast.nora.pk)
+        nora.nhs_number = NUMBER
+        nora.save()
+        again = registered_again(record)
+        told = list(Reminder.objects.filter(kind=patients.POSSIBLE_DUPLICATE))
+    assert again.pk != nora.pk
+    assert again.is_nhs_number_in_question
+    assert told
+
+
+def test_a_second_send_hands_out_no_record_that_was_taken_away(record: FullRecord) -> None:
+    with looking():
+        first = registered_again(record)
+        PatientGroupObjectPermission.objects.get(content_object_id=first.pk).delete()
+        with pytest.raises(DomainError):
+            registered_again(record)
 
 
 def test_nothing_is_refused_that_is_theirs(record: FullRecord) -> None:

@@ -12,6 +12,7 @@ from django.db import connection, connections, models
 from django.db.models import Count, Exists, F, Max, OuterRef, Prefetch, Subquery, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Concat, Upper
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import sql
@@ -22,6 +23,7 @@ from audit.models import EntrySubject, LogEntry
 from cases.models import Case, Contact, ContactClinicalNote, Patient, RelatedPerson
 from core.access_guard import UnrecordedAccess, current_recorder, recorded_query, refuse_unpermitted
 from core.acting import Acting, acting
+from core.prepared import Prepared, read_together
 from tests.people import Cast, make_cast
 
 
@@ -71,6 +73,9 @@ REFUSED: dict[str, Callable[[], Any]] = {
     "in_bulk of values": lambda: Patient.objects.values("family_name").first(),
     "text carried by an unguarded object": lambda: list(
         Team.objects.annotate(name_of_somebody=F("patients__family_name"))
+    ),
+    "text carried by a prepared query": lambda: read_together(
+        Prepared(lambda: Team.objects.annotate(name_of_somebody=F("patients__family_name")))()
     ),
     "a count carried by an unguarded object": lambda: list(Team.objects.annotate(n=Count("patients"))),
     "a date of birth carried by an unguarded object": lambda: list(
@@ -144,6 +149,9 @@ SENDERS: dict[str, Callable[[Any], Any]] = {
     "the driver's cursor": lambda statement: connection.cursor().cursor.execute(statement),
     "the driver's connection": lambda statement: connection.connection.execute(statement),
     "a new cursor of the driver": lambda statement: connection.connection.cursor().execute(statement),
+    "executemany of the driver": lambda statement: connection.connection.cursor().executemany(
+        statement, [()]
+    ),
     "a named cursor of the driver": lambda statement: _execute(connection.connection.cursor("x"), statement),
     "server-side cursor": lambda statement: _execute(connection.chunked_cursor(), statement),
     "COPY": lambda statement: connection.cursor().copy(statement).__enter__(),
@@ -209,6 +217,15 @@ def test_outside_of_a_context_nothing_is_loaded_written_or_queried(cast: Cast) -
         # Even a row that the policies let through is not loaded.
         with acting(Acting(is_system=True)), pytest.raises(UnrecordedAccess):
             attempt()
+
+
+def test_outside_of_a_context_saving_and_deleting_send_nothing(cast: Cast) -> None:
+    """Refused before the first statement, not after the row was written."""
+    fresh = RelatedPerson(patient_id=cast.nora.pk, kind="GP", name="X")
+    for attempt in (fresh.save, cast.nora.save, cast.nora.delete):
+        with CaptureQueriesContext(connection) as sent, pytest.raises(UnrecordedAccess):
+            attempt()
+        assert not sent.captured_queries
 
 
 LOADED: dict[str, Callable[[Cast], Any]] = {
