@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping, Sequence
 
 from django.db import transaction
@@ -16,6 +17,7 @@ from cases.models import Draft, Patient
 from cases.permissions import can, is_under_break_glass_alone
 from cases.services.authorship import require
 from core.errors import DomainError, NotAllowed, NotVisible
+from core.prepared import Prepared, read_together
 
 DraftData = Mapping[str, Sequence[str]]
 
@@ -80,7 +82,23 @@ def discard_draft(*, by: User, draft: Draft) -> None:
         draft.delete()
 
 
+_OF_FORM = Prepared(
+    lambda user, patient, form, about: Draft.objects.filter(
+        user=user, patient=patient, form=form, about=about
+    ),
+    user=int,
+    patient=uuid.UUID,
+    form=str,
+    about=str,
+)
+
+
 def _remove(by: User, patient: Patient | None, form: str, about: str, *, why: str) -> None:
+    # Most forms are saved before a draft was kept: one quick look spares them the lock.
+    if patient is not None:
+        (kept,) = read_together(_OF_FORM(user=by.pk, patient=patient.pk, form=form, about=about))
+        if not kept:
+            return
     # Refuses nothing, so there is nothing that a savepoint of its own would keep.
     with transaction.atomic(savepoint=False):
         draft = (

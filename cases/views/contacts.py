@@ -95,6 +95,7 @@ def contact_log(request: HttpRequest, patient: Patient) -> HttpResponse:
             lambda: log_contact(
                 by=user, patient=patient, submission_key=key, facts=facts, visit=visit, is_from_page=True
             ),
+            is_whole=True,
         )
         if contact is not None:
             draft.finish()

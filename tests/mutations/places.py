@@ -69,6 +69,8 @@ CATCHING = Places(
             "tests/integration/test_sign_in.py",
             MATRIX,
         ),
+        "accounts.gate": ("tests/unit/test_refusals.py", MATRIX),
+        "accounts.sign_in_events": ("tests/integration/test_step_up.py", "tests/integration/test_sign_in.py"),
         "accounts.permissions": (PEOPLES, *PEOPLE),
         "accounts.services": (
             PEOPLES,
@@ -95,7 +97,11 @@ CATCHING = Places(
             "tests/safeguards/test_s10_police_at_planned_therapy.py",
         ),
         "cases.services.break_glass": (GLASS, WALK),
-        "cases.services.cases": (WALK, "tests/integration/test_caseload.py"),
+        "cases.services.cases": (
+            "tests/integration/test_cases.py",
+            WALK,
+            "tests/integration/test_caseload.py",
+        ),
         "cases.services.drafts": (SERVICES, "tests/integration/test_drafts.py"),
         "cases.services.patients": (
             SERVICES,

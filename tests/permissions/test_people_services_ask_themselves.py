@@ -139,3 +139,15 @@ def test_nothing_is_refused_that_is_theirs(cast: Cast) -> None:
     assert {name for name, answer in oona.items() if answer in ("NotVisible", "NotAllowed")} == set()
     system = ALSO_BY_THE_SYSTEM | NEW | BY_THE_SYSTEM_ONLY
     assert outcomes(cast, None, system, actor=None) == dict.fromkeys(system, "done")
+
+
+def test_a_registration_that_has_run_out_is_not_renewed_into_the_past(cast: Cast) -> None:
+    out = registration(cast)
+    out.valid_until = dt.date(2020, 1, 1)
+    with access_context(route="test", actor=cast["oona"]):
+        out.save()
+        with pytest.raises(DomainError) as refusal:
+            registrations.renew_registration(
+                by=cast["oona"], registration=out, valid_until=dt.date(2021, 1, 1)
+            )
+    assert refusal.value.field == "valid_until"

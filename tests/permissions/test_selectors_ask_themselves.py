@@ -7,22 +7,26 @@ the filter by ``visible_patients`` stands between her and the rows.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
+from django.utils import timezone
 
 from accounts.models import Membership, User
-from accounts.roles import Act
-from cases.models import PatientGroupObjectPermission
+from accounts.roles import READING_ACTS, Act, Role
+from accounts.selectors import may
+from cases.models import Patient, PatientGroupObjectPermission, PatientUserObjectPermission
 from cases.selectors import caseload, contacts, drafts, patients, unmentored, visits
+from cases.selectors.access import find_access
 from cases.services.authorship import require
 from core.errors import NotVisible
 from crisis_plans import selectors as plans
 from reminders import selectors as reminders
 from reminders.models import Reminder
 from tests.contact_log import looking
-from tests.people import make_cast
+from tests.people import make_cast, register
 from tests.permissions.full_record import FullRecord, fill_record
 
 pytestmark = pytest.mark.django_db
@@ -113,6 +117,10 @@ def test_the_edge_of_a_page_may_be_nobody_whom_the_user_does_not_see(record: Ful
     """The edge's name decides where the next page begins: of somebody unseen it would be told by comparison."""
     ask = caseload.Narrowed()
     with looking():
+        # Behind everybody of South.
+        nora = Patient.objects.get(pk=record.cast.nora.pk)
+        nora.family_name = "Zeal"
+        nora.save()
         shown = caseload.caseload(
             record.cast["sol"],
             ask,
@@ -123,6 +131,7 @@ def test_the_edge_of_a_page_may_be_nobody_whom_the_user_does_not_see(record: Ful
         whole = caseload.caseload(
             record.cast["sol"], ask, overdue=Reminder.objects.none, next_review=plans.next_review
         )
+    assert whole.cases
     assert [case.pk for case in shown.cases] == [case.pk for case in whole.cases]
 
 
@@ -143,3 +152,35 @@ def test_the_gate_of_services_says_not_visible_and_not_not_allowed(record: FullR
         take_back_grant(record)
         with pytest.raises(NotVisible):
             require(record.cast["amira"], Act.EDIT_PATIENT, record.cast.nora)
+
+
+def acts_found(name: str, record: FullRecord) -> Collection[Act]:
+    found = find_access(record.cast[name], record.cast.nora.pk)
+    assert found is not None
+    return found.acts
+
+
+def test_a_clinical_role_elsewhere_reads_nothing_clinical_here(record: FullRecord) -> None:
+    south = record.cast.south
+    with looking():
+        register(record.cast["pete"], "99A0099E")
+        Membership.objects.create(
+            user=record.cast["pete"], role=Role.CLINICAL_MENTOR, team=south, organisation=south.trust
+        )
+        assert may(record.cast["pete"], Act.READ_CLINICAL)
+        assert set(acts_found("pete", record)) & READING_ACTS == {Act.OPEN_RECORD}
+
+
+def test_an_exception_opens_no_more_than_the_role_of_who_has_it(record: FullRecord) -> None:
+    with looking():
+        for name in ("saul", "sol"):
+            PatientUserObjectPermission.objects.create(
+                user=record.cast[name],
+                content_object_id=record.cast.nora.pk,
+                permission=Permission.objects.get(codename="view_patient"),
+                reason="A joint conference",
+                granted_by=record.cast["lena"],
+                expires_at=timezone.now() + dt.timedelta(hours=1),
+            )
+        assert set(acts_found("saul", record)) == {Act.OPEN_RECORD}
+        assert set(acts_found("sol", record)) == READING_ACTS

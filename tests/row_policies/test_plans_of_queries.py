@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -11,7 +12,9 @@ import psycopg
 import pytest
 from django.db import connection, transaction
 
+from accounts.models import User
 from cases.permissions import visible_patients
+from cases.selectors.access import find_access
 from cases.selectors.caseload import Narrowed, caseload
 from core.access_guard import permit_statements
 from core.acting import Acting, acting
@@ -83,7 +86,8 @@ def assert_no_walk_over_everybody(found: list[str]) -> None:
     assert not [node for node in found if large.match(node)], found
 
 
-def test_the_caseload_starts_from_the_teams_own_cases(cast: Cast) -> None:
+def read_plans(cast: Cast, read: Callable[[User], object]) -> list[list[str]]:
+    """The plans of what ``read_together`` sends, its joins in the order in which they are written."""
     amira = cast["amira"]
     captured: list[tuple[str, Any]] = []
 
@@ -93,14 +97,34 @@ def test_the_caseload_starts_from_the_teams_own_cases(cast: Cast) -> None:
 
     with at_work(amira):
         with connection.execute_wrapper(keep):
-            caseload(amira, Narrowed(), overdue=lambda: overdue_tasks(amira), next_review=next_review)
-        statement = next(
-            pair for pair in captured if pair[0].startswith("SELECT") and "cases_case" in pair[0]
-        )
-        with permit_statements():
-            found = plan_of(*statement)
-    assert_no_walk_over_everybody(found)
+            read(amira)
+        with permit_statements(), connection.cursor() as cursor:
+            found = []
+            for sql, parameters in captured:
+                if sql.startswith("SET LOCAL"):
+                    cursor.execute(sql.replace("; SELECT", "; EXPLAIN (FORMAT JSON) SELECT", 1), parameters)
+                    cursor.nextset()
+                    (plan,) = cursor.fetchone()
+                    found.append(nodes(json.loads(plan) if isinstance(plan, str) else plan))
+    return found
+
+
+def test_the_caseload_starts_from_the_teams_own_cases(cast: Cast) -> None:
+    (found, *others) = read_plans(
+        cast,
+        lambda amira: caseload(
+            amira, Narrowed(), overdue=lambda: overdue_tasks(amira), next_review=next_review
+        ),
+    )
+    for plan in (found, *others):
+        assert_no_walk_over_everybody(plan)
     assert any("cases_patient" in node and "Index" in node for node in found), found
+
+
+def test_what_one_may_do_on_a_record_starts_from_its_cases(cast: Cast) -> None:
+    (found,) = read_plans(cast, lambda amira: find_access(amira, cast.nora.pk))
+    assert_no_walk_over_everybody(found)
+    assert any("cases_case" in node and "Index" in node for node in found), found
 
 
 def test_one_record_is_found_by_its_key(cast: Cast) -> None:
