@@ -14,12 +14,15 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.webauthn.internal.auth import WebAuthn
 from django.utils import timezone
 
-from accounts.models import Team, User
+from accounts.clearance import CHECKS
+from accounts.models import StaffCheck, Team, User
 from accounts.roles import Act, Role
 from accounts.services.people import add_membership, add_person
+from accounts.services.registrations import add_registration
 from accounts.services.second_factors import request_second_factor_reset
+from accounts.services.staff_checks import record_check
 from audit.context import access_context
-from cases.models import Contact, Patient
+from cases.models import Case, Contact, Patient
 from cases.models.visit import Purpose
 from cases.selectors.patients import open_case_for
 from cases.services.cases import close_case
@@ -39,13 +42,18 @@ from sim_casework.proving.aftermath import tell_aftermath
 from sim_casework.stories.patients import Pair, invented_nhs_number, told_by
 from sim_casework.stories.people import DEMO_PASSWORD, tell_people
 
-# Who was somebody here once, or never; nobody of them may see a record.
-ENDED, LEFT, MEMBER_OF_NOTHING = "ended.before", "left.us", "odd.orme"
+# Who was somebody here once, or never, or whose vetting lapsed; nobody of them may see a record.
+ENDED, LEFT, MEMBER_OF_NOTHING, LAPSED = "ended.before", "left.us", "odd.orme", "lapsed.lowe"
+# Far beyond the 28 days for which a closed case may still be read.
+LONG_CLOSED = dt.timedelta(days=400)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Everybody by username, and the patients of both teams, the first of each with the fullest record."""
+    """Everybody by username, and the patients of both teams, the first of each with the fullest record.
+
+    The case of the last northern patient closed so long ago that nobody reads it any more.
+    """
 
     people: dict[str, User]
     northern: list[uuid.UUID]
@@ -64,7 +72,12 @@ def make_scene() -> Scene:
     sol = Pair(south, people["sol.sorrel"], people["saul.stone"], sia)
     scene = Scene(
         people,
-        northern=[_tell(amira, 1), _tell(callum, 2, is_waiting=True), _tell(amira, 3, is_closed=True)],
+        northern=[
+            _tell(amira, 1),
+            _tell(callum, 2, is_waiting=True),
+            _tell(amira, 3, is_closed=True),
+            _tell_long_closed(amira, 5),
+        ],
         southern=[_tell(sol, 4)],
     )
     _second_factors(people["callum.carrow"], people["tess.thorn"], passkey_of=people[LEFT])
@@ -77,7 +90,7 @@ def make_scene() -> Scene:
 
 def _outsiders(team: Team) -> dict[str, User]:
     found = {}
-    for username in (ENDED, LEFT, MEMBER_OF_NOTHING):
+    for username in (ENDED, LEFT, MEMBER_OF_NOTHING, LAPSED):
         first, last = username.title().split(".")
         found[username] = add_person(
             by=None,
@@ -102,7 +115,24 @@ def _outsiders(team: Team) -> dict[str, User]:
     found[LEFT].is_active = False
     found[LEFT].left_at = timezone.now()
     found[LEFT].save()
+    _let_lapse(found[LAPSED], team)
     return found
+
+
+def _let_lapse(user: User, team: Team) -> None:
+    """A clinical mentor of today in whom nothing is amiss but the vetting, which lapsed yesterday."""
+    today = timezone.localdate()
+    add_membership(by=None, user=user, role=Role.CLINICAL_MENTOR, team=team)
+    add_registration(by=None, user=user, body="NMC", number="99P9001E", valid_until=today + dt.timedelta(900))
+    for kind in CHECKS:
+        days = -1 if kind == StaffCheck.Kind.VETTING else 900
+        record_check(
+            by=None,
+            user=user,
+            kind=kind,
+            valid_until=today + dt.timedelta(days=days),
+            evidence="Invented for the proof",
+        )
 
 
 def _tell(pair: Pair, index: int, *, is_waiting: bool = False, is_closed: bool = False) -> uuid.UUID:
@@ -118,6 +148,20 @@ def _tell(pair: Pair, index: int, *, is_waiting: bool = False, is_closed: bool =
     with told_by(pair.police):
         keep_draft(by=pair.police, patient=patient, form="contact-log", data={"account": ["Typed"]})
     _plan(pair, patient, is_waiting=is_waiting)
+    return patient.pk
+
+
+def _tell_long_closed(pair: Pair, index: int) -> uuid.UUID:
+    """No service closes a case on another day than today, so its days are moved afterwards."""
+    with told_by(pair.clinical):
+        patient = _register(pair, index)
+        _log(pair, patient, by=pair.clinical, clinical="Clinical")
+    _close(pair, patient)
+    with access_context(route="proving.scene", is_system=True, reason="canaries"):
+        case = Case.objects.get(patient=patient)
+        case.opened_on -= 2 * LONG_CLOSED
+        case.closed_on = timezone.localdate() - LONG_CLOSED
+        case.save()
     return patient.pk
 
 

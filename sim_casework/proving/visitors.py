@@ -22,6 +22,9 @@ NOBODY = "nobody"
 
 _RECORDS = {Role.CLINICAL_MENTOR, Role.POLICE_MENTOR, Role.CLINICAL_LEAD, Role.DEPUTY_LEAD}
 _CLINICAL = _RECORDS - {Role.POLICE_MENTOR}
+_LEADS = {Role.CLINICAL_LEAD, Role.DEPUTY_LEAD}
+# A lead is told of a possible duplicate of whoever the team once supported, also when that case has long been closed (S27).
+_OF_LEADS = ("cases.Patient.id", "cases.Patient.reference")
 # What an information governance officer is shown of a person: who the trail is about.
 _OF_OFFICERS = (
     "cases.Patient.id",
@@ -37,6 +40,31 @@ _OF_OFFICERS = (
     "audit.Alert.explanation",
     "audit.AlertStep.text",
 )
+
+
+# The rule a third time, from trail.md's words and neither of the two locks: a role that holds, staff checks in date, the
+# team's grant, and a case that is open or has been closed for at most four weeks (S30).
+_TODAY = "(now() AT TIME ZONE 'Europe/London')::date"
+_HELD = f"""m.user_id = %(user)s AND u.is_active AND m.ended_at IS NULL
+    AND m.starts_on <= {_TODAY} AND (m.ends_on IS NULL OR m.ends_on >= {_TODAY})"""
+_CLEARED = f"{_HELD} AND m.cleared_until >= {_TODAY}"
+_OF_USER = "FROM accounts_membership m JOIN accounts_user u ON u.id = m.user_id"
+_ROLES = f"SELECT m.role {_OF_USER} WHERE {_HELD}"
+_SUPPORTED = f"""
+SELECT c.patient_id, m.role {_OF_USER}
+JOIN accounts_team t ON t.id = m.team_id
+JOIN cases_case c ON c.team_id = t.id
+JOIN cases_patientgroupobjectpermission g ON g.group_id = t.group_id AND g.content_object_id = c.patient_id
+WHERE {_CLEARED} AND m.role = ANY(%(records)s)
+    AND (c.closed_on IS NULL OR c.closed_on >= {_TODAY} - 28)"""
+_LED = f"""
+SELECT p.id {_OF_USER} JOIN cases_patient p ON p.team_id = m.team_id
+WHERE {_CLEARED} AND m.role = ANY(%(leads)s)"""
+_REVIEWED = f"""
+SELECT p.id {_OF_USER}
+JOIN accounts_team t ON m.organisation_id IN (t.trust_id, t.force_id)
+JOIN cases_patient p ON p.team_id = t.id
+WHERE {_CLEARED} AND m.role = '{Role.IG_OFFICER}'"""
 
 
 def sign_in(client: Client, user: User, *, minutes_ago: float = 0) -> Client:
@@ -58,14 +86,16 @@ def sign_in(client: Client, user: User, *, minutes_ago: float = 0) -> Client:
 
 @dataclass(frozen=True)
 class Visitor:
-    """Somebody who walks. ``records``: the patients whose record their team supports; ``clinical``: those of whom they
-    may read clinical-only text; ``reviewed``: those whose trail they may read."""
+    """Somebody who walks. ``records``: the patients whose record they may open with their team; ``clinical``: those of whom they
+    may read clinical-only text; ``led``: those whose record a team keeps that they lead; ``reviewed``: those whose trail
+    they may read."""
 
     name: str
     user: User | None = None
     roles: frozenset[str] = frozenset()
     records: frozenset[uuid.UUID] = frozenset()
     clinical: frozenset[uuid.UUID] = frozenset()
+    led: frozenset[uuid.UUID] = frozenset()
     reviewed: frozenset[uuid.UUID] = frozenset()
 
     def may_know(self, canary: Canary) -> bool:
@@ -73,48 +103,27 @@ class Visitor:
             return False
         if canary.patient in self.records:
             return not canary.is_clinical_only or canary.patient in self.clinical
+        if canary.patient in self.led and canary.field in _OF_LEADS:
+            return True
         return canary.patient in self.reviewed and canary.field in _OF_OFFICERS
 
 
 def visitors(connection: psycopg.Connection[Any], people: dict[str, User]) -> list[Visitor]:
-    """Everybody, from the dated roles in the database, and nobody."""
-    patients = _patients(connection)
+    """Everybody, from the dated roles, staff checks, grants and cases in the database, and nobody."""
     found = [Visitor(NOBODY)]
     for name, user in people.items():
-        rows = connection.execute(
-            "SELECT role, team_id, organisation_id FROM accounts_membership WHERE user_id = %s"
-            " AND starts_on <= current_date AND (ends_on IS NULL OR ends_on >= current_date) AND ended_at IS NULL",
-            [user.pk],
-        ).fetchall()
-        if not user.is_active:
-            rows = []
+        asked = {"user": user.pk, "records": sorted(_RECORDS), "leads": sorted(_LEADS)}
+        roles = connection.execute(_ROLES, asked).fetchall()
+        supported = connection.execute(_SUPPORTED, asked).fetchall()
         found.append(
             Visitor(
                 name,
                 user,
-                roles=frozenset(role for role, _, _ in rows),
-                records=_of_teams(patients, {team for role, team, _ in rows if role in _RECORDS}),
-                clinical=_of_teams(patients, {team for role, team, _ in rows if role in _CLINICAL}),
-                reviewed=_of_organisations(
-                    patients, {organisation for role, _, organisation in rows if role == Role.IG_OFFICER}
-                ),
+                roles=frozenset(role for (role,) in roles),
+                records=frozenset(patient for patient, _ in supported),
+                clinical=frozenset(patient for patient, role in supported if role in _CLINICAL),
+                led=frozenset(key for (key,) in connection.execute(_LED, asked).fetchall()),
+                reviewed=frozenset(key for (key,) in connection.execute(_REVIEWED, asked).fetchall()),
             )
         )
     return found
-
-
-_Patients = list[tuple[uuid.UUID, int, int, int]]
-
-
-def _patients(connection: psycopg.Connection[Any]) -> _Patients:
-    return connection.execute(
-        "SELECT p.id, t.id, t.trust_id, t.force_id FROM cases_patient p JOIN accounts_team t ON t.id = p.team_id"
-    ).fetchall()
-
-
-def _of_teams(patients: _Patients, teams: set[int]) -> frozenset[uuid.UUID]:
-    return frozenset(key for key, team, _, _ in patients if team in teams)
-
-
-def _of_organisations(patients: _Patients, organisations: set[int]) -> frozenset[uuid.UUID]:
-    return frozenset(key for key, _, trust, force in patients if {trust, force} & organisations)

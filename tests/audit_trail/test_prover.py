@@ -17,10 +17,10 @@ from sim_casework.proving.judging import Verdict
 from sim_casework.proving.planting import Planted, plant
 from sim_casework.proving.proof import Proof
 from sim_casework.proving.scanning import find
-from sim_casework.proving.scene import Scene, make_scene
+from sim_casework.proving.scene import LAPSED, Scene, make_scene
 
 # One of each kind; `manage.py prove_trail` walks as everybody.
-A_FEW = ("nobody", "pete.parr", "lena.lund", "sol.sorrel", "ivy.inch")
+A_FEW = ("nobody", "pete.parr", "lena.lund", "sol.sorrel", "ivy.inch", LAPSED)
 CHEATS = ("around_the_guard", "through_a_join", "forgotten_export")
 
 
@@ -33,7 +33,7 @@ def planted(transactional_db: None, superuser_connection: Any) -> tuple[Scene, P
 
 def prove(planted: tuple[Scene, Planted], connection: Any, **options: Any) -> Verdict:
     scene, what = planted
-    patients = [scene.northern[0], scene.southern[0]]
+    patients = [scene.northern[0], scene.northern[-1], scene.southern[0]]
     proof = Proof(connection, scene, what, patients, most=1, is_sample=True, **options)
     proof.walk()
     if "routes" not in options:
@@ -59,11 +59,23 @@ def test_each_way_past_the_trail_is_found(planted: tuple[Scene, Planted], superu
 
 
 @pytest.mark.urls("tests.audit_trail.cheating_urls")
+@pytest.mark.parametrize(
+    ("who", "which"),
+    [("sol.sorrel", 0), (LAPSED, 0), ("lena.lund", -1), ("pete.parr", -1)],
+    ids=[
+        "of another team",
+        "lapsed vetting",
+        "lead of a case closed long ago",
+        "mentor of a case closed long ago",
+    ],
+)
 def test_whoever_sees_what_is_not_theirs_is_found(
-    planted: tuple[Scene, Planted], superuser_connection: Any
+    planted: tuple[Scene, Planted], superuser_connection: Any, who: str, which: int
 ) -> None:
-    verdict = prove(planted, superuser_connection, who=["sol.sorrel"], routes=["around_the_guard"])
-    assert any("cases.Patient.family_name" in leak for leak in verdict.leaks), verdict.lines()
+    verdict = prove(planted, superuser_connection, who=[who], routes=["around_the_guard"])
+    patient = planted[0].northern[which]
+    leaks = [leak for leak in verdict.leaks if "cases.Patient.family_name" in leak]
+    assert any(str(patient) in leak for leak in leaks), verdict.lines()
 
 
 def path_of(cheat: str) -> str:
