@@ -183,7 +183,7 @@ def ask(client: Client, request: Request) -> Any:
     return client.post(request.path, request.values)
 
 
-def report(trial: Trial, requests: list[Request], capsys: pytest.CaptureFixture[str]) -> None:
+def report(trial: Trial, requests: list[Request], capsys: pytest.CaptureFixture[str], *, least: int) -> None:
     figures = {
         "faults": trial.injected,
         "answered_503": trial.answered,
@@ -193,6 +193,7 @@ def report(trial: Trial, requests: list[Request], capsys: pytest.CaptureFixture[
     }
     with capsys.disabled():
         sys.stdout.write(f"\n{json.dumps({'fail_closed': figures})}\n")
+    assert trial.injected >= least
     assert not trial.wrong, "\n".join(trial.wrong[:60])
 
 
@@ -208,7 +209,7 @@ def test_whatever_fails_nothing_of_a_record_leaves(
     for request, fault in itertools.islice(fitting, SAMPLE):
         trial.run(request, fault)
     assert trial.works_again(next(request for request in requests if request.method == "GET"))
-    report(trial, requests, capsys)
+    report(trial, requests, capsys, least=SAMPLE)
 
 
 @pytest.mark.prove
@@ -222,7 +223,7 @@ def test_every_fault_under_every_page(
             if fault.is_in_the_way_of(request.statements):
                 trial.run(request, fault)
         assert trial.works_again(next(request for request in requests if request.method == "GET")), fault.name
-    report(trial, requests, capsys)
+    report(trial, requests, capsys, least=len(requests) * len(FAULTS) // 2)
 
 
 @pytest.mark.prove
@@ -236,7 +237,7 @@ def test_a_full_disk_under_every_page(
         fault = Fault("the disk is full", lambda superuser, count: connection.execute_wrapper(_through))
         for request in requests:
             trial.run(request, fault)
-    report(trial, requests, capsys)
+    report(trial, requests, capsys, least=len(requests))
 
 
 def _through(execute: Any, statement: Any, params: Any, many: bool, context: Any) -> Any:

@@ -203,7 +203,7 @@ class Judge:
             self.wrong.append(f"{told}: sent to another site")
 
 
-def report(judge: Judge, every: list[Field], capsys: pytest.CaptureFixture[str]) -> None:
+def report(judge: Judge, every: list[Field], capsys: pytest.CaptureFixture[str], *, least: int) -> None:
     figures = {
         "inputs": judge.sent,
         "fields": len(every),
@@ -214,6 +214,7 @@ def report(judge: Judge, every: list[Field], capsys: pytest.CaptureFixture[str])
     }
     with capsys.disabled():
         sys.stdout.write(f"\n{json.dumps({'hostile_inputs': figures})}\n")
+    assert judge.sent >= least
     assert not judge.wrong, "\n".join(judge.wrong[:80])
 
 
@@ -224,7 +225,7 @@ def test_a_sample_of_hostile_input_is_refused_in_words_or_ignored(
     judge = Judge(planted[1])
     for attempt in attempts(every, SAMPLE):
         judge.send(attempt)
-    report(judge, every, capsys)
+    report(judge, every, capsys, least=SAMPLE)
 
 
 @pytest.mark.prove
@@ -235,5 +236,4 @@ def test_ten_thousand_hostile_inputs_make_no_fault_and_show_nothing(
     judge = Judge(planted[1])
     for attempt in attempts(every, ALL):
         judge.send(attempt)
-    assert judge.sent >= 10_000
-    report(judge, every, capsys)
+    report(judge, every, capsys, least=10_000)

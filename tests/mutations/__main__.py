@@ -1,6 +1,6 @@
 """``python -m tests.mutations [--only TEXT] [--jobs 2]``: take everything away in turn, print what became of it, keep it.
 
-Exit 1 when something survived, when a removal is stale, or when a test fails with nothing taken away.
+Exit 1 when something survived or was cut off, when a removal is stale, or when a test fails with nothing taken away.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import Any
 from tests.mutations import run
 from tests.mutations.places import every_file
 from tests.proofs import tell
+
+NOT_PROVED = (run.SURVIVED, run.STALE, run.HUNG)
 
 
 def main() -> int:
@@ -53,7 +55,7 @@ def judge(results: dict[str, Any]) -> int:
     nothing, *removed = sorted(results["outcomes"], key=lambda outcome: outcome["removal"] != run.NOTHING)
     counted = Counter(outcome["outcome"] for outcome in removed)
     for outcome in removed:
-        if outcome["outcome"] in (run.SURVIVED, run.STALE):
+        if outcome["outcome"] in NOT_PROVED:
             sys.stdout.write(f"{outcome['outcome']}: {outcome['removal']} ({outcome['by']})\n")
     for reason in results["stale_reasons"]:
         sys.stdout.write(f"stale reason: {reason}\n")
@@ -63,7 +65,7 @@ def judge(results: dict[str, Any]) -> int:
     sys.stdout.write(
         f"removed={len(removed)} " + " ".join(f"{k}={v}" for k, v in sorted(counted.items())) + "\n"
     )
-    failed = counted[run.SURVIVED] + counted[run.STALE] + len(results["stale_reasons"])
+    failed = sum(counted[outcome] for outcome in NOT_PROVED) + len(results["stale_reasons"])
     if not failed:
         tell(
             "mutation run",

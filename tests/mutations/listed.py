@@ -9,12 +9,12 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from core.step_up import asks_for_step_up
-from tests.mutations.places import ATTEMPTS, CATCHING, GLASS, GUARD, MATRIX, WALK, WORLDS
+from tests.mutations.places import ATTEMPTS, CATCHING, EACH, GLASS, GUARD, MATRIX, WALK, WORLDS
 from tests.mutations.removals import Removal, of_text
 
 MARKS = ("tests/permissions/test_step_up_marks.py",)
 STEP_UP = ("tests/integration/test_step_up.py",)
-RULE = (WALK, WORLDS)
+RULE = (EACH, WORLDS, WALK)
 SESSIONS = ("tests/integration/test_sessions.py", "tests/integration/test_sign_in.py")
 
 TEXTS: list[tuple[str, str, str, tuple[str, ...]]] = [

@@ -8,6 +8,7 @@ SERVICES = "tests/permissions/test_services_ask_themselves.py"
 SELECTORS = "tests/permissions/test_selectors_ask_themselves.py"
 PEOPLES = "tests/permissions/test_people_services_ask_themselves.py"
 UNKNOWN = "tests/permissions/test_unknown_keys.py"
+EACH = "tests/permissions/test_each_condition.py"
 WALK = "tests/permissions/test_state_machine.py"
 WORLDS = "tests/permissions/test_visible_patients.py"
 MATRIX = "tests/permissions/test_matrix.py"
@@ -81,7 +82,7 @@ CATCHING = Places(
         "accounts.services.held_submissions": ("tests/integration/test_sessions_held_text.py", UNKNOWN),
         "accounts.views": (UNKNOWN, *PEOPLE),
         "cases": (SELECTORS, SERVICES, MATRIX),
-        "cases.permissions": (WALK, WORLDS),
+        "cases.permissions": (EACH, WORLDS, WALK),
         "cases.look_ups": ("tests/safeguards/test_s27_blind_duplicates.py", *ATTEMPTS),
         "cases.selectors": (SELECTORS, MATRIX, *CONTACTS),
         "cases.selectors.break_glass": (GLASS,),
