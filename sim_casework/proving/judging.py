@@ -12,8 +12,6 @@ from sim_casework.proving.planting import Planted
 from sim_casework.proving.scanning import find, find_sent, is_readable
 from sim_casework.proving.walking import Answer
 
-# Where the relationship itself, written on the entry, is the reason why somebody outside of the team sees the record.
-EXPLAINED_OUTSIDE = frozenset({"break-glass", "exception"})
 # What no page shows to anybody, and why that is so. Stale lines fail.
 UNSEEN: dict[str, str] = {}
 # Nobody beats here, and it says so.
@@ -78,9 +76,7 @@ class Verdict:
         for canary in found:
             if answer.mails and canary in find(answer.mails, self.canaries):
                 self.leaks.append(f"{answer}, {canary.field} in an e-mail")
-            if answer.subjects.get(canary.patient) in EXPLAINED_OUTSIDE:
-                continue
-            if not answer.visitor.may_know(canary):
+            if not answer.visitor.may_know(canary, answer.opened):
                 self.leaks.append(f"{answer}, {canary.field}")
 
     def _judge_copies(self, answer: Answer) -> None:

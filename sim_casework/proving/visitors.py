@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,18 @@ JOIN cases_patient p ON p.team_id = t.id
 WHERE {_CLEARED} AND m.role = '{Role.IG_OFFICER}'"""
 
 
+# What lets one person read one record for a while, whatever the trail calls it: their own opening by break-glass, or an
+# exception made for them; each with the role that reads clinical-only text or without. Asked as soon as the answer is
+# there, by whoever asked for it, so that what this very request opened or ended counts.
+OPENED = f"""
+SELECT b.patient_id, true {_OF_USER} JOIN cases_breakglass b ON b.created_by_id = m.user_id
+WHERE {_CLEARED} AND m.role = ANY(%(clinical)s) AND coalesce(b.ended_at, b.ends_at) > %(since)s
+UNION
+SELECT e.content_object_id, m.role = ANY(%(clinical)s) {_OF_USER}
+JOIN cases_patientuserobjectpermission e ON e.user_id = m.user_id
+WHERE {_CLEARED} AND m.role = ANY(%(records)s) AND e.expires_at > %(since)s"""
+
+
 def sign_in(client: Client, user: User, *, minutes_ago: float = 0) -> Client:
     """The same client, signed in with password and code. The sign-in itself is no request, so not on the trail.
 
@@ -98,11 +111,13 @@ class Visitor:
     led: frozenset[uuid.UUID] = frozenset()
     reviewed: frozenset[uuid.UUID] = frozenset()
 
-    def may_know(self, canary: Canary) -> bool:
+    def may_know(self, canary: Canary, opened: Mapping[uuid.UUID, bool]) -> bool:
+        """``opened``: the records open to them by break-glass or exception, and whether with clinical-only text."""
         if canary.owner is not None and (self.user is None or canary.owner != self.user.pk):
             return False
-        if canary.patient in self.records:
-            return not canary.is_clinical_only or canary.patient in self.clinical
+        if canary.patient in self.records or canary.patient in opened:
+            is_clinical = canary.patient in self.clinical or opened.get(canary.patient, False)
+            return is_clinical or not canary.is_clinical_only
         if canary.patient in self.led and canary.field in _OF_LEADS:
             return True
         return canary.patient in self.reviewed and canary.field in _OF_OFFICERS
@@ -112,7 +127,7 @@ def visitors(connection: psycopg.Connection[Any], people: dict[str, User]) -> li
     """Everybody, from the dated roles, staff checks, grants and cases in the database, and nobody."""
     found = [Visitor(NOBODY)]
     for name, user in people.items():
-        asked = {"user": user.pk, "records": sorted(_RECORDS), "leads": sorted(_LEADS)}
+        asked = asked_about(user)
         roles = connection.execute(_ROLES, asked).fetchall()
         supported = connection.execute(_SUPPORTED, asked).fetchall()
         found.append(
@@ -127,3 +142,13 @@ def visitors(connection: psycopg.Connection[Any], people: dict[str, User]) -> li
             )
         )
     return found
+
+
+def asked_about(user: User) -> dict[str, Any]:
+    """What the statements of this module are asked with."""
+    return {
+        "user": user.pk,
+        "records": sorted(_RECORDS),
+        "clinical": sorted(_CLINICAL),
+        "leads": sorted(_LEADS),
+    }

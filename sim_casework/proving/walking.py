@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -19,11 +20,13 @@ from django.contrib.contenttypes.models import ContentType
 from django.core import mail
 from django.db import connection, transaction
 from django.test import Client
+from django.utils import timezone
 
 from core.access_guard import permit_statements
+from core.acting import Acting, acting
 from core.models import GuardedModel
 from sim_casework.proving.forms import Page, Values, read_page
-from sim_casework.proving.visitors import Visitor, sign_in
+from sim_casework.proving.visitors import OPENED, Visitor, asked_about, sign_in
 
 # Well below what a page may ask for: a second factor given in the last five minutes.
 _FRESH_SECONDS = 120
@@ -56,6 +59,9 @@ class Answer:
     # The same of changes of what is about no patient: the trail keeps the name of a new team as it was typed.
     written_about_others: str = ""
     leads_to: str = ""
+    # The records open to the visitor by break-glass or exception, asked of the tables and not of the trail; whether with
+    # clinical-only text.
+    opened: dict[uuid.UUID, bool] = field(default_factory=dict)
 
     @property
     def everything(self) -> bytes:
@@ -107,6 +113,7 @@ class Walk:
     def ask(self, method: str, path: str, values: Values | None, last: int) -> Answer:
         """One request; ``last`` is the newest entry there was. Nothing is undone."""
         mail.outbox.clear()
+        began = timezone.now()
         if method == "POST":
             # Encoded here: the test client's own multipart form is slower, and browsers send these.
             body = urlencode(values or {}, doseq=True)
@@ -116,6 +123,7 @@ class Walk:
             response = self.client.head(path) if method == "HEAD" else self.client.get(path)
         answer = self.kept(method, path, f"{path} {body}", response)
         read_entries(answer, last)
+        read_openings(answer, began)
         return answer
 
     def kept(self, method: str, path: str, sent: str, response: Any) -> Answer:
@@ -161,6 +169,17 @@ def read_entries(answer: Answer, last: int) -> None:
                 answer.written_about_others += f"{written}\n"
             if patient is not None:
                 answer.subjects[patient] = relationship
+
+
+def read_openings(answer: Answer, began: datetime) -> None:
+    """What was open at any moment since ``began``, which this very visit may have opened or ended; before it is undone."""
+    user = answer.visitor.user
+    if user is None:
+        return
+    with acting(Acting(user=user.pk)), permit_statements(), connection.cursor() as cursor:
+        cursor.execute(OPENED, asked_about(user) | {"since": began})
+        for patient, is_clinical in cursor.fetchall():
+            answer.opened[patient] = is_clinical or answer.opened.get(patient, False)
 
 
 @cache

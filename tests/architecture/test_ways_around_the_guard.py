@@ -72,6 +72,10 @@ ALLOWED: dict[tuple[str, str], str] = {
         "sim_casework.proving.walking",
         "permit_statements",
     ): "the prover reads the entries of the request it has just made",
+    (
+        "sim_casework.proving.walking",
+        "acting",
+    ): "the prover asks what its visitor has open by break-glass or exception",
     # Read without objects, each with its reason on the trail.
     ("audit.findings", "recorded_query"): "counts what the write backstop found, by kind",
     ("audit.reconciliation", "recorded_query"): "compares changes with the trail anew, for an officer",

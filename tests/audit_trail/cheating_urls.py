@@ -1,4 +1,4 @@
-"""The product's addresses, and three ways of letting a record out past the trail. For the test of the prover only."""
+"""The product's addresses, and ways of letting a record out past the trail. For the test of the prover only."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
 from accounts.gate import signed_in_user
+from audit.context import current_context
 from cases.models import Contact, Patient
 from cases.permissions import visible_patients
 from core.access_guard import recorded_query
@@ -19,12 +20,29 @@ from sim_casework.urls import handler400, handler403, handler404, handler500  # 
 
 def around_the_guard(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
     """An unrecorded view: the driver's own connection, which no guard sits in front of."""
+    [name] = _behind("SELECT family_name FROM cases_patient WHERE id = %s", patient_id)
+    return HttpResponse(f"The name is {name}.")
+
+
+def _behind(statement: str, patient_id: uuid.UUID) -> tuple[str, ...]:
+    """The first row."""
     options = connection.get_connection_params()
     options.pop("cursor_factory", None)
     options.pop("context", None)
     with psycopg.connect(**{**options, "user": "postgres"}) as own:
-        [name] = own.execute("SELECT family_name FROM cases_patient WHERE id = %s", [patient_id]).fetchone()
-    return HttpResponse(f"The name is {name}.")
+        row: tuple[str, ...] = own.execute(statement, [patient_id]).fetchone() or ("",)
+    return row
+
+
+def wrongly_explained(request: HttpRequest, patient_id: uuid.UUID, word: str) -> HttpResponse:
+    """The entry names the patient, and a relationship that does not exist."""
+    current_context().concerns(patient_id, relationship=word)
+    rows = [
+        _behind("SELECT family_name FROM cases_patient WHERE id = %s", patient_id),
+        _behind("SELECT text FROM cases_contactclinicalnote WHERE patient_id = %s", patient_id),
+        _behind("SELECT data::text FROM cases_draft WHERE patient_id = %s ORDER BY user_id", patient_id),
+    ]
+    return HttpResponse(" ".join(column for row in rows for column in row))
 
 
 def through_a_join(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
@@ -54,5 +72,14 @@ urlpatterns = [
     path("cheat/patients/<uuid:patient_id>/join/", through_a_join, name="through_a_join"),
     path("cheat/export/", forgotten_export, name="forgotten_export"),
     path("cheat/patients/<uuid:patient_id>/honest/", honest, name="honest"),
+    *(
+        path(
+            f"cheat/patients/<uuid:patient_id>/{word}/",
+            wrongly_explained,
+            {"word": word},
+            name=f"explained by {word}",
+        )
+        for word in ("break-glass", "exception")
+    ),
     path("", include("sim_casework.urls")),
 ]
