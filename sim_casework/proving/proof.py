@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin
 
 import psycopg
 
@@ -21,7 +21,8 @@ from sim_casework.proving.visitors import Visitor, visitors
 from sim_casework.proving.walking import Answer, Walk
 
 Say = Callable[[str], None]
-# A page leads to so many further addresses of its own (filters, older entries) as the walk follows.
+# So many further addresses (filters, older entries) the walk follows from each page; what one page led to, no other does
+# again.
 LINKS_FOLLOWED = 6
 
 
@@ -78,7 +79,6 @@ class Proof:
     def _walk_as(self, visitor: Visitor, addresses: list[Address]) -> None:
         walk = Walk(visitor)
         known = {address.path for address in addresses}
-        followed: set[str] = set()
         sent: set[tuple[str, ...]] = set()
         for address in addresses:
             [answer, *_], shown = self._judged(walk.get(address.path))
@@ -93,10 +93,9 @@ class Proof:
                 if key not in sent:
                     sent.add(key)
                     self._send(walk, form, address.path)
-            for link in page.links:
-                if "?" in link and link not in known | followed and len(followed) < LINKS_FOLLOWED * 20:
-                    followed.add(link)
-                    self._judged(walk.get(link))
+            for link in links_to_follow(page, address.path, known):
+                known.add(link)
+                self._judged(walk.get(link))
 
     def _send(self, walk: Walk, form: Form, page: str) -> None:
         for path, values in sendings(form, page, self.planted.canaries, self.patients):
@@ -111,6 +110,12 @@ class Proof:
     def _head(self, walk: Walk, path: str, shown: set[uuid.UUID]) -> None:
         [answer, *_] = walk.get(path, "HEAD")
         self.verdict.judge_head(answer, shown if answer.status == 200 else set())
+
+
+def links_to_follow(page: Page, path: str, known: Collection[str]) -> list[str]:
+    """The first few addresses with a query that the page at this path leads to and the walk has not been to."""
+    links = dict.fromkeys(urljoin(path, link) for link in page.links if "?" in link)
+    return [link for link in links if link not in known][:LINKS_FOLLOWED]
 
 
 def _has_form(page: Page) -> bool:

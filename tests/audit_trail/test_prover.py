@@ -13,9 +13,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from sim_casework.proving.canaries import Canaries, Canary
+from sim_casework.proving.forms import Page
 from sim_casework.proving.judging import Verdict
 from sim_casework.proving.planting import Planted, plant
-from sim_casework.proving.proof import Proof
+from sim_casework.proving.proof import LINKS_FOLLOWED, Proof, links_to_follow
 from sim_casework.proving.scanning import find
 from sim_casework.proving.scene import LAPSED, Scene, make_scene
 
@@ -128,6 +129,14 @@ def test_the_prover_keeps_away_from_real_data(settings: Any) -> None:
     settings.ALLOW_TEST_NHS_NUMBERS = False
     with pytest.raises(CommandError, match="never where real data is kept"):
         call_command("prove_trail")
+
+
+def test_each_page_leads_to_links_of_its_own() -> None:
+    page = Page(forms=[], links=[f"?page={number}" for number in range(9)] + ["/b", "/b/?q=1"])
+    known = {"/a/?page=1"}
+    followed = links_to_follow(page, "/a/", known)
+    assert followed == ["/a/?page=0", *(f"/a/?page={number}" for number in range(2, LINKS_FOLLOWED + 1))]
+    assert links_to_follow(page, "/a/", {*known, *followed}) == ["/a/?page=7", "/a/?page=8", "/b/?q=1"]
 
 
 @pytest.fixture
