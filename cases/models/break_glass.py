@@ -45,6 +45,8 @@ class BreakGlass(PatientItem):
     )
     review_due_at = models.DateTimeField()
     escalated_at = models.DateTimeField(null=True)
+    # The last time that the background work meant to escalate it; once a day at most.
+    escalation_tried_at = models.DateTimeField(null=True)
     # From the form, so that a second send finds the first (UniqueConstraint below).
     submission_key = models.UUIDField(editable=False)
 

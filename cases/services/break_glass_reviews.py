@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, time
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.line import led_by
 from accounts.models import User
 from accounts.roles import Act, Role
-from accounts.selectors import may
+from accounts.selectors import administrators_of_team, may
 from audit.alerts import raise_alert
 from audit.alerts.kinds import AlertKind
 from audit.context import access_context
@@ -25,15 +29,20 @@ from cases.selectors.break_glass import (
     officers_of_staff,
 )
 from cases.services.authorship import authorship
+from core.access_guard import recorded_query
 from core.due import Due, announce, due_moment, settle
 from core.errors import DomainError, NotAllowed, NotVisible
 from core.formatting import counted, day, local_day
+from core.models import GuardedQuerySet
 from core.working_days import add_working_days
 
-OPENED, REVIEW_DUE, OVERDUE, REVIEWED = (
+logger = logging.getLogger(__name__)
+
+OPENED, REVIEW_DUE, OVERDUE, NO_REVIEWER, REVIEWED = (
     "break-glass-opened",
     "break-glass-review",
     "break-glass-review-overdue",
+    "break-glass-without-reviewer",
     "break-glass-reviewed",
 )
 WORKING_DAYS_TO_REVIEW = 2
@@ -101,18 +110,21 @@ def ask_for_review(glass: BreakGlass, patient: Patient) -> None:
 def escalate_overdue_reviews() -> int:
     """Tell the other leads, the deputies and the IG officers of reviews that are overdue, once each; how many.
 
-    Run by each tick. Whoever holds these roles by then is told; where nobody does, it is tried again.
+    Run by each tick. Whoever holds these roles by then is told. Where nobody does, the administrators are asked to name
+    somebody, without a word of the patient, and it is tried again on the next day; so is what a fault stood in the way
+    of. Each has a transaction of its own: none keeps another from being told.
     """
+    keys: list[uuid.UUID] = []
     with access_context(route="break_glass.escalate", is_system=True):
-        waiting = BreakGlass.objects.filter(
-            review__isnull=True, escalated_at__isnull=True, review_due_at__lte=timezone.now()
-        )
-        if not waiting.exists():
-            return 0
-        overdue = waiting.select_for_update(skip_locked=True, of=("self",)).select_related(
-            "patient__team", "created_by"
-        )
-        return sum(_escalate(glass) for glass in overdue.order_by("review_due_at")[:50])
+        # Most ticks end here, and leave no entry.
+        if _to_escalate().exists():
+            with recorded_query("which reviews of break-glass are overdue"):
+                keys = list(_to_escalate().order_by("review_due_at").values_list("pk", flat=True))
+    told = 0
+    for key in keys:
+        with _going_on_after_a_fault():
+            told += _try_to_escalate(key)
+    return told
 
 
 def review_break_glass(
@@ -145,7 +157,7 @@ def review_break_glass(
         review = BreakGlassReview.objects.create(
             patient_id=patient_id, break_glass=glass, verdict=verdict, words=words.strip(), **authorship(by)
         )
-        for kind in (OPENED, REVIEW_DUE, OVERDUE):
+        for kind in (OPENED, REVIEW_DUE, OVERDUE, NO_REVIEWER):
             settle(kind=kind, subject=_subject(glass))
         _announce(
             glass,
@@ -157,6 +169,42 @@ def review_break_glass(
     return review
 
 
+def _to_escalate() -> GuardedQuerySet[BreakGlass]:
+    """What is overdue, and has not been tried today (London's): a try loads the record and stands on the trail."""
+    today = due_moment(timezone.localdate(), time.min)
+    return BreakGlass.objects.filter(
+        Q(escalation_tried_at__isnull=True) | Q(escalation_tried_at__lt=today),
+        review__isnull=True,
+        escalated_at__isnull=True,
+        review_due_at__lte=timezone.now(),
+    )
+
+
+@contextmanager
+def _going_on_after_a_fault() -> Iterator[None]:
+    try:
+        yield
+    except (InterfaceError, OperationalError):
+        raise
+    except Exception:
+        logger.exception("An overdue review of break-glass could not be told of")
+
+
+def _try_to_escalate(key: uuid.UUID) -> bool:
+    with access_context(route="break_glass.escalate", is_system=True):
+        waiting = _to_escalate().select_for_update(skip_locked=True, of=("self",))
+        glass = waiting.select_related("patient__team", "created_by").filter(pk=key).first()
+        if glass is None:  # another process is at it
+            return False
+        is_told = False
+        with _going_on_after_a_fault(), transaction.atomic():
+            is_told = _escalate(glass)
+        glass.escalation_tried_at = timezone.now()
+        glass.escalated_at = timezone.now() if is_told else None
+        glass.save()
+    return is_told
+
+
 def _escalate(glass: BreakGlass) -> bool:
     patient = glass.patient
     everybody = {
@@ -166,7 +214,9 @@ def _escalate(glass: BreakGlass) -> bool:
     }
     reviewers = _may_review(sorted(everybody, key=lambda user: user.pk), glass)
     if not reviewers:
+        _ask_for_reviewer(glass, patient)
         return False
+    settle(kind=NO_REVIEWER, subject=_subject(glass))
     _announce(
         glass,
         OVERDUE,
@@ -185,9 +235,26 @@ def _escalate(glass: BreakGlass) -> bool:
         explanation="The worker opened this record by break-glass, and nobody reviewed it in time.",
         at=glass.opened_at,
     )
-    glass.escalated_at = timezone.now()
-    glass.save()
     return True
+
+
+def _ask_for_reviewer(glass: BreakGlass, patient: Patient) -> None:
+    """Once; administrators see no patient, so they read the team and the day."""
+    administrators = {user for user in administrators_of_team(patient.team) if user != glass.created_by}
+    if not administrators:
+        logger.warning("An overdue review of break-glass has nobody to go to, and no administrator to tell.")
+        return
+    _announce(
+        glass,
+        NO_REVIEWER,
+        administrators,
+        f"A break-glass of {day(glass.opened_at)} is overdue for review, and nobody may review it. {patient.team} needs a "
+        "clinical lead with checks in date, or one of its organisations an information governance officer.",
+        reverse("accounts:people"),
+        at=glass.review_due_at,
+        is_task=True,
+        is_urgent=True,
+    )
 
 
 def _may_review(people: list[User], glass: BreakGlass) -> list[User]:

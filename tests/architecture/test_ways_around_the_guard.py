@@ -90,6 +90,10 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("audit.alerts.selectors", "recorded_query"): "how many alerts of a kind were decided, and how",
     ("cases.closeness", "recorded_query"): "staff compared with those they opened; only a match is named",
     (
+        "cases.services.break_glass_reviews",
+        "recorded_query",
+    ): "finds the keys of overdue reviews; each is then loaded by itself",
+    (
         "cases.selectors.unmentored",
         "recorded_query",
     ): "counts open cases for their lead, and names mentors; no patient",

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 import uuid
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import time_machine
@@ -21,6 +22,7 @@ from accounts.roles import Act, Role
 from audit.alerts.models import Alert
 from cases.models import BreakGlass, BreakGlassAttempt, BreakGlassReview, Case, Draft, Patient
 from cases.permissions import can, visible_patients
+from cases.services import break_glass_reviews
 from cases.services.authorship import authorship
 from cases.services.break_glass import BreakGlassRequest, end_break_glass, open_break_glass_for
 from cases.services.break_glass_reviews import escalate_overdue_reviews, review_break_glass
@@ -778,20 +780,98 @@ def test_s31_a_reviewed_one_does_not_escalate_and_a_late_review_settles_it(cast:
         ).exists()
 
 
-def test_s31_with_nobody_left_to_tell_the_next_tick_tries_again(cast: Cast) -> None:
+def without_reviewers(cast: Cast) -> BreakGlass:
+    """An opening of Nora's record by her own team's lead, and no officer at work: nobody may review it."""
     close_for_good(cast)
     glass = opened(cast["lena"], cast.nora)
     with looking():
         officers = Membership.objects.filter(user__username__in=["ivy", "igor"])
         officers.update(ended_at=timezone.now(), ended_by=cast["oona"])
+        Membership.objects.filter(user=cast["dev"]).update(ended_at=timezone.now(), ended_by=cast["oona"])
+    return glass
+
+
+def appointed(cast: Cast) -> None:
+    """A new information governance officer of Nora's trust."""
+    with looking():
+        Membership.objects.create(
+            user=cast["odd"],
+            role=Role.IG_OFFICER,
+            organisation=cast.north.trust,
+            starts_on=dt.date(2024, 1, 1),
+        )
+
+
+def test_s31_where_nobody_may_review_the_administrators_are_asked_for_somebody(cast: Cast) -> None:
+    glass = without_reviewers(cast)
     with time_machine.travel(glass.review_due_at + dt.timedelta(minutes=1)):
         assert escalate_overdue_reviews() == 0
-        with looking():
-            Membership.objects.create(
-                user=cast["odd"],
-                role=Role.IG_OFFICER,
-                organisation=cast.north.trust,
-                starts_on=dt.date(2024, 1, 1),
-            )
+    asked = told("break-glass-without-reviewer")
+    assert set(asked) == {"tess"}
+    for hidden in ("Nora", cast.nora.reference, SENTENCE):
+        assert hidden not in asked["tess"]
+    with looking():
+        (task,) = Reminder.objects.filter(kind="break-glass-without-reviewer")
+    assert (task.is_task, task.is_urgent, task.patient_id, task.link) == (
+        True,
+        True,
+        None,
+        reverse("accounts:people"),
+    )
+    assert told("break-glass-review-overdue") == {}
+
+
+def test_s31_where_the_team_has_no_administrator_those_of_its_organisations_are_asked(cast: Cast) -> None:
+    glass = without_reviewers(cast)
+    with looking():
+        Membership.objects.filter(user=cast["tess"]).update(ended_at=timezone.now(), ended_by=cast["oona"])
+    with time_machine.travel(glass.review_due_at + dt.timedelta(minutes=1)):
+        escalate_overdue_reviews()
+    assert set(told("break-glass-without-reviewer")) == {"oona"}
+
+
+def test_s31_with_nobody_left_to_tell_it_is_tried_again_on_the_next_day_and_not_before(cast: Cast) -> None:
+    glass = without_reviewers(cast)
+    with time_machine.travel(glass.review_due_at + dt.timedelta(minutes=1)):
+        assert escalate_overdue_reviews() == 0
+        tried = len(trail_entries(route="break_glass.escalate"))
+        appointed(cast)
+        assert escalate_overdue_reviews() == 0
+        assert len(trail_entries(route="break_glass.escalate")) == tried
+    with time_machine.travel(glass.review_due_at + dt.timedelta(days=1)):
         assert escalate_overdue_reviews() == 1
+        assert escalate_overdue_reviews() == 0
     assert set(told("break-glass-review-overdue")) == {"odd"}
+    with looking():
+        assert Reminder.objects.get(kind="break-glass-without-reviewer").settled_at is not None
+
+
+def test_s31_one_that_nobody_may_review_holds_no_later_one_up(cast: Cast) -> None:
+    stuck, later = without_reviewers(cast), opened(cast["sol"], cast.nora)
+    south = opened(cast["amira"], cast.sam)
+    for glass in (stuck, later):
+        assert glass.review_due_at <= south.review_due_at
+    with time_machine.travel(south.review_due_at + dt.timedelta(minutes=1)):
+        assert escalate_overdue_reviews() == 2
+    with looking():
+        waiting = BreakGlass.objects.filter(escalated_at__isnull=True)
+        assert [glass.pk for glass in waiting] == [stuck.pk]
+
+
+def test_s31_a_fault_with_one_undoes_no_other_and_is_tried_again_on_the_next_day(cast: Cast) -> None:
+    broken, sound = opened(cast["sol"], cast.nora), opened(cast["amira"], cast.sam)
+    announce = break_glass_reviews._announce
+
+    def fail_for_one(glass: BreakGlass, *rest: Any, **more: Any) -> None:
+        announce(glass, *rest, **more)
+        if glass.pk == broken.pk:
+            raise ValueError("half done")
+
+    with time_machine.travel(sound.review_due_at + dt.timedelta(minutes=1)):
+        with patch.object(break_glass_reviews, "_announce", fail_for_one):
+            assert escalate_overdue_reviews() == 1
+        assert set(told("break-glass-review-overdue")) == {"sia", "iris"}
+        assert escalate_overdue_reviews() == 0
+    with time_machine.travel(sound.review_due_at + dt.timedelta(days=1)):
+        assert escalate_overdue_reviews() == 1
+    assert {"lena", "ivy"} <= set(told("break-glass-review-overdue"))
