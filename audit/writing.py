@@ -159,7 +159,8 @@ def write_refusal(context: AccessContext, *, outcome: str) -> None:
     nothing = "system" if context.is_system else "none"
     subjects = {key: providers.Relationship(nothing, reference) for key, reference in references.items()}
     if context.actor is not None:
-        subjects |= providers.explain_access(context.actor, set(references))
+        # Asked about whoever was meant: the answer to a key that is nobody's takes the same statements, and time.
+        subjects |= providers.explain_access(context.actor, meant)
     row = _row(context, _main_entry(context, outcome), subjects)
     # Failed sign-ins were noted by the work that was rolled back; they are facts all the same.
     extra = [_row(context, pending, {}) for pending in context.pending if pending.outcome != "ok"]

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from core.form_rendering import DEFAULT_REQUIRED, DayInput, RecentDayInput, recent_day_choice
 from core.formatting import MONTHS, day
+from core.typed_text import visible_text
 
 MEGABYTE = 1_000_000
 # Nobody on record was born, seen or planned for outside of these.
@@ -78,7 +79,7 @@ class LineField(forms.CharField):
     def clean(self, value: Any) -> Any:
         if "\x00" in str(value or ""):
             raise ValidationError(self.error_messages["nul"], code="nul")
-        return super().clean(value)
+        return super().clean(value if visible_text(str(value or "")) else "")
 
 
 class PlainTextField(forms.CharField):
@@ -99,7 +100,7 @@ class PlainTextField(forms.CharField):
 
     def to_python(self, value: Any) -> str:
         text = str(value or "").replace("\r\n", "\n").replace("\r", "\n")
-        return text if text.strip() else ""
+        return text if visible_text(text) else ""
 
     def validate(self, value: str) -> None:
         super().validate(value)

@@ -16,6 +16,7 @@ from core.errors import DomainError
 def record_check(*, by: User | None, user: User, kind: str, valid_until: date, evidence: str) -> StaffCheck:
     """Record until when a check of somebody is good, and what was seen of it. From the next request on it counts.
 
+    The same again is the check recorded before.
     A date that has passed is accepted: so a check that was withdrawn ends the person's access at once.
 
     Raises: NotVisible for people out of reach; DomainError for one's own checks, an unknown kind, missing evidence or
@@ -35,8 +36,18 @@ def record_check(*, by: User | None, user: User, kind: str, valid_until: date, e
     if not evidence:
         raise DomainError("Write what you have seen", field="evidence")
     with transaction.atomic():
-        recorded = StaffCheck.objects.create(
-            user=user, kind=kind, valid_until=valid_until, evidence=evidence, recorded_by=by
-        )
+        # A form that was sent twice adds one row: it could never be taken away again.
+        User.objects.select_for_update(no_key=True, of=("self",)).get(pk=user.pk)
+        same = {
+            "user": user,
+            "kind": kind,
+            "valid_until": valid_until,
+            "evidence": evidence,
+            "recorded_by": by,
+        }
+        newest = StaffCheck.objects.filter(user=user, kind=kind).order_by("-pk").first()
+        if newest and all(getattr(newest, name) == value for name, value in same.items()):
+            return newest
+        recorded = StaffCheck.objects.create(**same)
         follow_up_clearance(user, renewed=[kind])
     return recorded

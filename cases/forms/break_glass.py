@@ -18,6 +18,7 @@ from cases.selectors.break_glass import Statement
 from cases.services.break_glass import BreakGlassRequest
 from core.errors import DomainError
 from core.form_fields import CaseworkForm, DayField, LineField, PlainTextField, RadioField
+from core.typed_text import visible_text
 
 _REFERENCE = re.compile(rf"(?:SC)?([{REFERENCE_ALPHABET}]{{6}})", re.IGNORECASE)
 REFERENCE, NHS_NUMBER, NAME = "reference", "NHS number", "name"
@@ -107,7 +108,7 @@ class BreakGlassForm(SentOnceForm):
         for name in _SHOWN_BY.get(data.get("known_by", ""), ()):
             if name not in self.errors and not data.get(name):
                 self.add_error(name, _MISSING[name])
-        sentence = " ".join(data.get("sentence", "").split())
+        sentence = visible_text(data.get("sentence", ""))
         if sentence and len(sentence) < SHORTEST_SENTENCE:
             self.add_error(
                 "sentence",

@@ -22,6 +22,7 @@ from cases.selectors.break_glass import Statement, glass_to_end, patient_stated
 from cases.services.authorship import authorship
 from cases.services.break_glass_reviews import ask_for_review, review_due_at, tell_opened
 from core.errors import DomainError, NotAllowed, NotVisible
+from core.typed_text import visible_text
 
 # Statements that matched nobody, in this time, until no further one is looked at.
 WRONG_STATEMENTS = 5
@@ -61,7 +62,8 @@ def open_break_glass_for(*, by: User, request: BreakGlassRequest) -> Opening:
     """Open the one record that the statement names exactly, to its author alone, for reading alone.
 
     For clinical roles of any team. Leads and IG officers are told at once, and a review by somebody else falls due.
-    Whatever matches nobody, or more than one, gets the same answer and counts; after five in an hour the answer is
+    Whom the user may read anyway is meant before anybody else, so that nothing is told of those they may not. Whatever
+    matches nobody, or more than one, gets the same answer and counts; after five in an hour the answer is
     ``TOO_MANY`` before anything is looked up. A second send with the same key returns the first opening; what is open
     already is not made longer. The trail keeps a keyed digest of the statement.
 
@@ -113,7 +115,7 @@ def end_break_glass(*, by: User, patient_id: uuid.UUID, key: uuid.UUID) -> Break
 def _require_grounds(request: BreakGlassRequest) -> None:
     if request.reason not in BreakGlass.Reason.values:
         raise DomainError("Choose why it cannot wait.", field="reason")
-    if len(" ".join(request.sentence.split())) < SHORTEST_SENTENCE:
+    if len(visible_text(request.sentence)) < SHORTEST_SENTENCE:
         raise DomainError(
             f"Say in a sentence of at least {SHORTEST_SENTENCE} characters why you need this record.",
             field="sentence",

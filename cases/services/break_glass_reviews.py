@@ -62,20 +62,17 @@ def tell_opened(glass: BreakGlass, patient: Patient) -> None:
     """
     hours = counted(round((glass.ends_at - glass.opened_at).total_seconds() / 3600), "hour")
     who = f"{glass.created_by} ({glass.opened_as})"
-    of_patient = {
-        *leads_of(patient, Role.CLINICAL_LEAD),
-        *leads_of(patient, Role.DEPUTY_LEAD),
-        *officers_for(patient),
-    } - {glass.created_by}
-    _announce(
-        glass,
-        OPENED,
-        of_patient,
-        f"Break-glass: {who} opened a record of {patient.team} for {hours}. See why, and end it if it should not be.",
-        _review_href(glass),
-        is_urgent=True,
-    )
-    of_author = set(officers_of_staff(glass.created_by)) - of_patient
+    leads = {*leads_of(patient, Role.CLINICAL_LEAD), *leads_of(patient, Role.DEPUTY_LEAD)} - {
+        glass.created_by
+    }
+    officers = set(officers_for(patient)) - leads - {glass.created_by}
+    opened = f"Break-glass: {who} opened a record of {patient.team} for {hours}."
+    for circle, ask in (
+        (leads, "See why, and end it if it should not be."),
+        (officers, "See why. The team’s leads can end it."),
+    ):
+        _announce(glass, OPENED, circle, f"{opened} {ask}", _review_href(glass), is_urgent=True)
+    of_author = set(officers_of_staff(glass.created_by)) - leads - officers
     _announce(
         glass,
         OPENED,
@@ -151,8 +148,12 @@ def review_break_glass(
         # The lock puts two reviewers, and the end of the opening, one behind the other.
         locked = BreakGlass.objects.select_for_update(of=("self",)).get(pk=glass.pk)
         if locked.is_open:
-            raise DomainError("The record is still open. Review it when it is over, or end it now.")
-        if BreakGlassReview.objects.filter(break_glass=glass).exists():
+            raise DomainError(
+                "The record is still open. Review it when it is over; a lead of its team can end it now."
+            )
+        if (before := BreakGlassReview.objects.filter(break_glass=glass).first()) is not None:
+            if before.created_by_id == by.pk and (before.verdict, before.words) == (verdict, words.strip()):
+                return before  # the same form, sent twice
             raise DomainError("Somebody else has reviewed this meanwhile.")
         review = BreakGlassReview.objects.create(
             patient_id=patient_id, break_glass=glass, verdict=verdict, words=words.strip(), **authorship(by)

@@ -18,6 +18,7 @@ from cases.presenters.patients import record_href
 from cases.selectors.break_glass import (
     break_glass_of,
     break_glass_to_review,
+    has_ended_own,
     is_in_line,
     leads_team_of,
     opened_under,
@@ -25,6 +26,7 @@ from cases.selectors.break_glass import (
 )
 from cases.services.break_glass import Answer, end_break_glass, open_break_glass_for
 from cases.services.break_glass_reviews import review_break_glass
+from core.errors import NotVisible
 from core.step_up import needs_step_up
 from core.submission import try_service
 
@@ -72,7 +74,12 @@ def _say(request: HttpRequest, answer: Answer) -> None:
 @role_page(Act.OPEN_RECORD)
 def break_glass_end(request: HttpRequest, patient_id: uuid.UUID, break_glass_id: uuid.UUID) -> HttpResponse:
     user = signed_in_user(request)
-    glass = end_break_glass(by=user, patient_id=patient_id, key=break_glass_id)
+    try:
+        glass = end_break_glass(by=user, patient_id=patient_id, key=break_glass_id)
+    except NotVisible:
+        if has_ended_own(user, break_glass_id):
+            return redirect("home")  # the button was pressed twice
+        raise
     messages.success(request, "Break-glass ended. The record is closed.")
     if glass.created_by_id == user.pk:
         return redirect("home")

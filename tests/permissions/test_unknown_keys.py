@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from sim_casework.proving.addresses import FIXED_KEYS, parameters_of
+from tests.people import make_cast
 from tests.permissions.everything import Everything, make_everything
 from tests.permissions.test_matrix import ANSWERED_ELSEWHERE, NOBODY, ROWS
 from tests.sessions import sign_in
@@ -67,3 +69,16 @@ def test_what_is_not_there_is_not_found(ways: Any) -> None:
             break
     assert asked > 20
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.django_db
+def test_nobody_takes_the_same_statements_as_somebody_of_another_team() -> None:
+    """What takes longer tells that there is somebody."""
+    cast = make_cast()
+    counts = []
+    for key in (cast.nora.pk, UNKNOWN[uuid.UUID]):
+        client = sign_in(Client(), cast["sol"])
+        with CaptureQueriesContext(connection) as sent:
+            assert client.get(f"/patients/{key}/").status_code == 404
+        counts.append(len(sent))
+    assert counts[0] == counts[1]

@@ -169,8 +169,8 @@ def test_s31_the_database_holds_time_and_sentence(
     glass = opened(cast["sol"], cast.nora)
     glass.pk, glass.submission_key = uuid.uuid4(), uuid.uuid4()
     if constraint != "break_glass_one_at_a_time":
-        glass.opened_at += dt.timedelta(days=1)
-        glass.ends_at += dt.timedelta(days=1)
+        glass.opened_at -= dt.timedelta(days=1)
+        glass.ends_at -= dt.timedelta(days=1)
     for field, value in change.items():
         setattr(glass, field, glass.opened_at + value if isinstance(value, dt.timedelta) else value)
     with pytest.raises(IntegrityError, match=constraint), looking():
@@ -313,7 +313,7 @@ def test_s31_it_ends_by_its_authors_word_and_the_next_request_is_refused(cast: C
     answer = sol.post(address)
     assert (answer.status_code, answer["Location"]) == (302, "/")
     assert sol.get(record_of(cast.nora)).status_code == 404
-    assert sol.post(address).status_code == 404
+    assert sol.post(address)["Location"] == "/"
 
 
 @pytest.mark.parametrize("name", ["lena", "dev"])
@@ -346,8 +346,7 @@ def hidden_states(cast: Cast) -> dict[str, dict[str, Any]]:
     with at_work(cast["amira"]):
         registered(cast, given_name="Twin", family_name="Alder", date_of_birth=BORN)
         registered(cast, given_name="Wren", family_name="Alder", date_of_birth=BORN, nhs_number=NUMBER)
-    with at_work(cast["sia"]):
-        registered(cast, by="sia", given_name="Twin", family_name="Alder", date_of_birth=BORN)
+        registered(cast, given_name="Anna", preferred_name="Twin", family_name="Alder", date_of_birth=BORN)
     return {
         "nobody of this name": by_name("Qqqq Alder", BORN),
         "somebody born another day": by_name("Nora Alder", BORN),
