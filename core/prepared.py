@@ -56,7 +56,7 @@ class Prepared(Generic[M]):
     """``build`` makes the query set from named marks, whose kinds stand beside it: ``Prepared(build, user=int)``.
 
     Kinds are int, str, uuid.UUID, date, datetime and list (of keys, for ``any_of``). A day or a time that is not a mark is
-    refused: it would be that of the first request for good.
+    refused: it would be that of the first request for good. So is a mark that is not found again in the statement.
     """
 
     def __init__(self, build: Callable[..., models.QuerySet[M]], **kinds: type) -> None:
@@ -107,6 +107,9 @@ class _Compiled:
         statement, values = compiler.as_sql()
         names = {_identity(mark): name for name, mark in marks.items()}
         self._parameters = [_named(value, names) for value in values]
+        if lost := set(marks) - {name for name, _ in self._parameters}:
+            # A lookup that changes its value (icontains, a cast) would hold the mark for good instead of each request's.
+            raise TypeError(f"A prepared query loses {sorted(lost)}: hand them over as they are stored.")
         columns = ", ".join(f"c{number}" for number in range(len(compiler.select)))
         rows = f"SELECT json_agg(json_build_array({columns})) FROM ({statement}) AS t({columns})"  # noqa: S608
         self.as_json = f"coalesce(({rows}), '[]')::text"

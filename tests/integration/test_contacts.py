@@ -277,6 +277,10 @@ class TestSecondSend:
             other = make_patient(cast.north, cast["amira"], cast["pete"])
         with pytest.raises(DomainError, match="already used for somebody else"):
             logged(cast["amira"], other, submission_key=key)
+        page = sign_in(Client(), cast["amira"]).post(
+            f"/patients/{other.pk}/contacts/new/", posted(submission_key=str(key))
+        )
+        assert "already used for somebody else" in page.content.decode()
 
     def test_two_people_may_use_one_key(self, cast: Cast) -> None:
         key = uuid.uuid4()

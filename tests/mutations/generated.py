@@ -25,6 +25,7 @@ REQUIRING = ("require", "_require", "refuse", "_refuse")
 EVERYBODY = ast.parse('visible_patients.__globals__["Patient"].objects.all()', mode="eval").body
 
 Found = Callable[[ast.AST], bool]
+Replace = Callable[[ast.AST], ast.AST]
 
 
 def from_source() -> list[Removal]:
@@ -42,18 +43,19 @@ def modules() -> Iterator[str]:
 def of_module(module: str) -> Iterator[Removal]:
     path = Path(REPOSITORY, *module.split(".")).with_suffix(".py")
     tree = ast.parse(path.read_text())
-    for what, is_found, replacement in KINDS:
+    for what, is_found, replace in KINDS:
         for number, node in enumerate(_all(tree, is_found)):
             where = f"{module}:{_function_around(tree, node)}"
             name = f"{where}: {what} {' '.join(ast.unparse(node).split())[:90]}"
-            yield of_code(name, module, _replacing(is_found, number, replacement), CATCHING.of(module))
+            yield of_code(name, module, _replacing(is_found, number, replace), CATCHING.of(module))
 
 
-def _replacing(is_found: Found, number: int, replacement: ast.AST) -> Callable[[ast.Module], ast.Module]:
-    """An edit that puts the replacement in place of the node of that number."""
+def _replacing(is_found: Found, number: int, replace: Replace) -> Callable[[ast.Module], ast.Module]:
+    """An edit that puts something else in place of the node of that number."""
 
     def edit(tree: ast.Module) -> ast.Module:
         node = _all(tree, is_found)[number]
+        replacement = replace(node)
         for parent in ast.walk(tree):
             for name, value in ast.iter_fields(parent):
                 if value is node:
@@ -113,9 +115,16 @@ def is_filter(node: ast.AST) -> bool:
     return _called(node) == "visible_patients"
 
 
-KINDS: list[tuple[str, Found, ast.AST]] = [
-    ("without", is_requirement, ast.Pass()),
-    ("never", is_refusal, ast.Pass()),
-    ("not recorded", is_recording, ast.Pass()),
-    ("everybody for", is_filter, EVERYBODY),
+def _never(node: ast.AST) -> ast.AST:
+    """Asked no more, and named still: a function inside of another keeps what it has of it."""
+    condition: ast.expr = node.test  # type: ignore[attr-defined]
+    test = ast.copy_location(ast.BoolOp(ast.And(), [ast.Constant(False), condition]), condition)
+    return ast.If(test=test, body=node.body, orelse=[])  # type: ignore[attr-defined]
+
+
+KINDS: list[tuple[str, Found, Replace]] = [
+    ("without", is_requirement, lambda node: ast.Pass()),
+    ("never", is_refusal, _never),
+    ("not recorded", is_recording, lambda node: ast.Pass()),
+    ("everybody for", is_filter, lambda node: EVERYBODY),
 ]

@@ -91,7 +91,7 @@ CATCHING = Places(
             "tests/integration/test_patients_registering.py",
             "tests/safeguards/test_s28_no_lookup_across_teams.py",
         ),
-        "cases.services": (SERVICES, WALK, *CONTACTS),
+        "cases.services": (SERVICES, *CONTACTS, WALK),
         "cases.services.visits": (
             SERVICES,
             "tests/integration/test_visits.py",
@@ -110,10 +110,17 @@ CATCHING = Places(
             "tests/integration/test_patients_registering.py",
             "tests/integration/test_patients_record.py",
         ),
-        "cases.views": (MATRIX, UNKNOWN, *ATTEMPTS),
+        "cases.views": (UNKNOWN, MATRIX, *ATTEMPTS, *CONTACTS),
         "crisis_plans": (SELECTORS, SERVICES, *PLANS, MATRIX),
+        "crisis_plans.services": (SERVICES, *PLANS, "tests/integration/test_plans_races.py"),
+        "crisis_plans.views": (UNKNOWN, MATRIX),
         "reminders": (SELECTORS, "tests/integration/test_reminders_pages.py", MATRIX),
+        "reminders.services": (
+            "tests/integration/test_outbox.py",
+            "tests/integration/test_reminders_pages.py",
+        ),
         "sim_casework": (MATRIX, *ATTEMPTS),
+        "sim_casework.pages.demo": ("tests/integration/test_demo_only.py",),
     }
 )
 

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.roles import Act
 from cases.models import Case, Patient, PatientGroupObjectPermission
 from cases.services import cases, contact_reviews, contacts, drafts, patients, visits
 from cases.services.contacts import ContactFacts
@@ -23,6 +24,7 @@ from cases.services.visits import VisitPlan
 from core.errors import DomainError, NotAllowed, NotVisible
 from crisis_plans import services as plans
 from reminders.models import Reminder
+from tests.break_glass import opened
 from tests.contact_log import looking
 from tests.patients import invented_nhs_number
 from tests.people import make_cast
@@ -183,6 +185,45 @@ def test_a_registration_tells_nothing_of_a_record_the_user_may_not_know(record: 
     assert again.pk != nora.pk
     assert again.is_nhs_number_in_question
     assert told
+
+
+def test_a_patient_is_registered_by_who_registers_people_in_that_team(record: FullRecord) -> None:
+    """Refused before the row is written, not when its case is opened."""
+    cast = record.cast
+    with looking(), pytest.raises(NotAllowed, match="register patients"):
+        patients.register_patient(
+            by=cast["sol"],
+            team=cast.north,
+            clinical_mentor=cast["amira"],
+            police_mentor=cast["pete"],
+            details=PatientDetails("Wren", "Alder", dt.date(1990, 2, 3)),
+        )
+
+
+@pytest.mark.parametrize("name", ["amira", "sol", "sia", "ivy"])
+def test_a_duplicate_is_settled_by_who_leads_the_team(record: FullRecord, name: str) -> None:
+    with looking(), pytest.raises(NotVisible):
+        patients.settle_duplicate(
+            by=record.cast[name],
+            patient=record.cast.nora.pk,
+            registered=record.cast.sam.pk,
+            decision="Rang them",
+        )
+
+
+def test_under_break_glass_alone_no_draft_is_kept(record: FullRecord) -> None:
+    opened(record.cast["sol"], record.cast.nora)
+    with looking(), pytest.raises(NotAllowed, match="write nothing"):
+        drafts.keep_draft(by=record.cast["sol"], patient=record.cast.nora, form="contact", data={})
+
+
+def test_without_an_open_case_nothing_is_done_under_it(
+    record: FullRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if it had been closed between the two questions."""
+    monkeypatch.setattr(visits, "open_case_for", lambda *_: None)
+    with looking(), pytest.raises(NotVisible, match="case"):
+        visits.required_case(record.cast["amira"], Act.PLAN_VISIT, record.cast.nora)
 
 
 def test_a_second_send_hands_out_no_record_that_was_taken_away(record: FullRecord) -> None:

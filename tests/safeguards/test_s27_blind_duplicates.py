@@ -195,7 +195,11 @@ def test_s27_the_lead_decides_on_a_page_of_their_own(cast: Cast) -> None:
     assert tasks() == []
     with access_context(route="test", is_system=True):
         entry = LogEntry.objects.filter(route="cases:duplicate", outcome="ok").order_by("-id")[0]
+        about = list(EntrySubject.objects.filter(entry_id=entry.pk))
     assert entry.reason == "Rang the North lead"
+    assert [(subject.patient_id, subject.relationship) for subject in about] == [
+        (theirs.pk, "duplicate check")
+    ]
 
 
 def test_s27_a_search_reads_the_same_whether_somebody_elses_patient_exists_or_not(cast: Cast) -> None:

@@ -105,6 +105,16 @@ def test_a_day_or_time_of_the_first_request_is_refused(condition: Q) -> None:
         read_together(fixed(user=1))
 
 
+@pytest.mark.parametrize(
+    "lookup", ["family_name__icontains", "family_name__startswith", "reference__contains"]
+)
+def test_a_lookup_that_hides_its_value_is_refused(lookup: str) -> None:
+    with pytest.raises(TypeError, match="loses"):
+        Prepared(lambda name: Patient.objects.filter(**{lookup: name}), name=str)(
+            name="Quill"
+        ).prepared.compiled
+
+
 def test_a_missing_or_unknown_value_is_refused() -> None:
     with pytest.raises(TypeError, match="patient"):
         BY_KEY()
