@@ -61,7 +61,7 @@ def record_parts(access: Access, *others: Read[Any]) -> RecordParts:
     sees_all, is_clinical = Act.STRIKE_OUT in access.acts, Act.READ_CLINICAL in access.acts
     today, _ = day_bounds(timezone.localdate())
     contacts, past, upcoming, names, related, cases, drafts, *rest = read_together(
-        _contacts_read(sees_all)(patient=patient, user=user),
+        _contacts_read(sees_all)(patient=patient, **_whose(user, sees_all)),
         _PAST_VISITS(patient=patient, now=timezone.now()),
         _UPCOMING_VISITS(patient=patient, today=today),
         _NAMES(patient=patient),
@@ -96,7 +96,9 @@ def _contacts(patient: uuid.UUID, user: int, *, sees_all: bool) -> QuerySet[Cont
 @cache
 def _contacts_read(sees_all: bool) -> Prepared[Contact]:
     return Prepared(
-        lambda patient, user: _contacts(patient, user, sees_all=sees_all), patient=uuid.UUID, user=int
+        lambda patient, user=0: _contacts(patient, user, sees_all=sees_all),
+        patient=uuid.UUID,
+        **({} if sees_all else {"user": int}),
     )
 
 
@@ -175,7 +177,7 @@ _VISIT_PARTICIPANTS = Prepared(
 
 @cache
 def _addenda_read(sees_all: bool, is_clinical: bool) -> Prepared[ContactAddendum]:
-    def build(keys: list[uuid.UUID], user: int) -> QuerySet[ContactAddendum]:
+    def build(keys: list[uuid.UUID], user: int = 0) -> QuerySet[ContactAddendum]:
         standing = Q() if sees_all else _standing("contact__", user)
         readable = Q() if is_clinical else Q(is_clinical_only=False)
         return (
@@ -188,16 +190,21 @@ def _addenda_read(sees_all: bool, is_clinical: bool) -> Prepared[ContactAddendum
             .order_by("created_at", "pk")
         )  # fmt: skip
 
-    return Prepared(build, keys=list, user=int)
+    return Prepared(build, keys=list, **({} if sees_all else {"user": int}))
 
 
 @cache
 def _notes_read(sees_all: bool) -> Prepared[ContactClinicalNote]:
-    def build(keys: list[uuid.UUID], user: int) -> QuerySet[ContactClinicalNote]:
+    def build(keys: list[uuid.UUID], user: int = 0) -> QuerySet[ContactClinicalNote]:
         standing = Q() if sees_all else _standing("contact__", user)
         return ContactClinicalNote.objects.filter(standing, contact__any_of=keys)
 
-    return Prepared(build, keys=list, user=int)
+    return Prepared(build, keys=list, **({} if sees_all else {"user": int}))
+
+
+def _whose(user: int, sees_all: bool) -> dict[str, int]:
+    """Who sees all of them is not asked who they are."""
+    return {} if sees_all else {"user": user}
 
 
 def _standing(contact: str, user: int) -> Q:
@@ -210,13 +217,14 @@ def _add_details(
 ) -> None:
     """Give contacts and visits the rows that belong to them, as a prefetch would. One statement."""
     keys = [contact.pk for contact in contacts]
+    whose = _whose(user, sees_all)
     reads: list[Read[Any]] = [
         _PARTICIPANTS(keys=keys),
         _VISIT_PARTICIPANTS(keys=[visit.pk for visit in visits]),
-        _addenda_read(sees_all, is_clinical)(keys=keys, user=user),
+        _addenda_read(sees_all, is_clinical)(keys=keys, **whose),
     ]
     if is_clinical:
-        reads.append(_notes_read(sees_all)(keys=keys, user=user))
+        reads.append(_notes_read(sees_all)(keys=keys, **whose))
     there, taking_part, addenda, *notes = read_together(*reads)
     _prefetched(contacts, "participants", there, "contact_id")
     _prefetched(visits, "participants", taking_part, "visit_id")
