@@ -11,8 +11,8 @@ import uuid
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
+from accounts.home_postcodes import is_home_postcode, plain_postcode
 from accounts.models import HomePostcode, User
-from accounts.services.home_postcodes import is_home_postcode, plain_postcode
 from audit.alerts.kinds import AlertKind
 from audit.providers import Closeness
 from cases.models import OtherName, Patient, RelatedPerson

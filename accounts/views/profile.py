@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.directory import own_roles, registrations_of
 from accounts.forms import HomePostcodeForm
 from accounts.gate import signed_in_user
+from accounts.home_postcodes import home_postcode_of
 from accounts.presenters import (
     access_words,
     present_checks,
@@ -17,7 +18,7 @@ from accounts.presenters import (
     present_roles,
     present_sessions,
 )
-from accounts.services.home_postcodes import home_postcode_of, keep_home_postcode, remove_home_postcode
+from accounts.services.home_postcodes import keep_home_postcode, remove_home_postcode
 from accounts.services.sessions import end_other_sessions, end_session_called, open_sessions
 from accounts.staff_checks import check_states
 from accounts.views.telling import do_and_tell

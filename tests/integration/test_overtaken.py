@@ -13,6 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import HomePostcode
 from audit.context import access_context
 from cases.models import ContactAddendum, Visit, VisitParticipant
 from reminders.models import Reminder
@@ -148,3 +149,10 @@ def test_one_key_for_addenda_to_two_contacts_at_once_adds_one(cast: Cast) -> Non
     answers = at_once(*sends)
     assert statuses(answers) == [200, 302]
     assert any("already used for another contact" in answer.content.decode() for answer in answers)
+
+
+def test_ones_postcode_sent_by_several_clicks_is_kept_once_without_a_fault(cast: Cast) -> None:
+    address, fields = reverse("accounts:home_postcode"), {"postcode": "NM1 4ZZ"}
+    answers = at_once(*((sign_in(Client(), cast["amira"]), address, fields) for _ in range(4)))
+    assert statuses(answers) == [302] * 4
+    assert HomePostcode.objects.count() == 1
