@@ -191,10 +191,12 @@ def end_membership(*, by: User, membership: Membership) -> None:
     """
     require_manageable(by, membership.user)
     require_grantable(by, membership.user, membership.role, membership.team)
-    if membership.ended_at is not None:
-        raise DomainError("This role has already been ended.")
-    membership.ended_at = timezone.now()
-    membership.ended_by = by
     with transaction.atomic():
-        membership.save(update_fields=["ended_at", "ended_by"])
+        # Locked and asked again: of two administrators at the same moment, the second finds it ended.
+        held = Membership.objects.select_for_update(of=("self",)).get(pk=membership.pk)
+        if held.ended_at is not None:
+            raise DomainError("This role has already been ended.")
+        held.ended_at = timezone.now()
+        held.ended_by = by
+        held.save(update_fields=["ended_at", "ended_by"])
         follow_up_clearance(membership.user)

@@ -13,11 +13,13 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import HomePostcode
+from accounts.models import HomePostcode, Membership
+from accounts.services.people import end_membership
 from audit.context import access_context
 from cases.models import ContactAddendum, Visit, VisitParticipant
+from core.errors import DomainError
 from reminders.models import Reminder
-from tests.contact_log import logged, looking, planned, posted, signed
+from tests.contact_log import at_work, logged, looking, planned, posted, signed
 from tests.people import Cast, make_cast
 from tests.plans import submitted
 from tests.sessions import sign_in
@@ -156,3 +158,30 @@ def test_ones_postcode_sent_by_several_clicks_is_kept_once_without_a_fault(cast:
     answers = at_once(*((sign_in(Client(), cast["amira"]), address, fields) for _ in range(4)))
     assert statuses(answers) == [302] * 4
     assert HomePostcode.objects.count() == 1
+
+
+def test_a_role_that_two_administrators_end_at_once_is_ended_by_one(cast: Cast) -> None:
+    """Both pages were read before either was sent; the second waits for the first, and reads the row again."""
+    with looking():
+        seen = [Membership.objects.get(user=cast["cal"]) for _ in range(2)]
+    is_held, told = threading.Event(), []
+
+    def end_second() -> None:
+        is_held.wait(timeout=20)
+        try:
+            with at_work(cast["oona"]), pytest.raises(DomainError, match="already been ended"):
+                end_membership(by=cast["oona"], membership=seen[1])
+            told.append("oona")
+        finally:
+            connections.close_all()
+
+    second = threading.Thread(target=end_second)
+    second.start()
+    with at_work(cast["tess"]):
+        end_membership(by=cast["tess"], membership=seen[0])
+        is_held.set()
+        second.join(timeout=0.5)
+        assert second.is_alive()  # behind the lock, until this transaction is over
+    second.join(timeout=30)
+    with looking():
+        assert (told, Membership.objects.get(user=cast["cal"]).ended_by) == (["oona"], cast["tess"])
