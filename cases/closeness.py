@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from accounts.home_postcodes import is_home_postcode, plain_postcode
+from accounts.home_postcodes import is_home_postcode
 from accounts.models import HomePostcode, User
 from audit.alerts.kinds import AlertKind
 from audit.providers import Closeness
@@ -49,10 +49,9 @@ def find_closeness(pairs: Collection[tuple[int, uuid.UUID]]) -> list[Closeness]:
 def _ties(user: User, home: HomePostcode | None, patient: _Names) -> frozenset[str]:
     full, surname = folded(user.get_full_name()), folded(user.last_name)
     is_address = home is not None and is_home_postcode(home, patient.postcode)
-    # Namesakes are told apart by the postcode where both have given one.
-    is_elsewhere = home is not None and bool(plain_postcode(patient.postcode)) and not is_address
     ties = {
-        AlertKind.OWN_RECORD: full in patient.full and not is_elsewhere,
+        # Namesakes too: what people give of themselves may add a tie, and takes none away (ADR 17).
+        AlertKind.OWN_RECORD: full in patient.full,
         AlertKind.NEXT_OF_KIN: full in patient.next_of_kin,
         AlertKind.SAME_ADDRESS: is_address,
         AlertKind.SAME_SURNAME: surname in patient.surnames,

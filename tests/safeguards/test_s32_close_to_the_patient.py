@@ -10,8 +10,10 @@ from accounts.services.home_postcodes import keep_home_postcode, remove_home_pos
 from audit.alerts.detection import detect
 from audit.alerts.models import Alert, AlertEntry
 from audit.context import access_context
+from cases.closeness import find_closeness
 from cases.models import OtherName, Patient, RelatedPerson
 from tests.alerts import opened
+from tests.contact_log import looking
 from tests.people import Cast, make_cast, make_patient
 
 # The detectors read what is committed, so each test commits.
@@ -81,10 +83,28 @@ def test_s32_the_same_address_raises_an_alert_however_it_is_written(cast: Cast, 
     assert kinds_raised(cast, "cal", patient) == [("same address", "cal", patient.reference)]
 
 
-def test_s32_a_namesake_at_another_address_is_not_the_worker(cast: Cast) -> None:
-    live_at(cast, "cal", "NM1 4ZZ")
-    namesake = patient_like(cast, given_name="Cal", family_name="Carrow", postcode="NM9 9ZZ")
-    assert kinds_raised(cast, "cal", namesake) == [("same surname", "cal", namesake.reference)]
+@pytest.mark.parametrize("given", ["NM9 9ZZ", "NM1 4ZZ", ""], ids=["another", "the same", "none"])
+def test_s32_whatever_postcode_somebody_gives_their_own_record_raises_its_alert(
+    cast: Cast, given: str
+) -> None:
+    if given:
+        live_at(cast, "cal", given)
+    own = patient_like(cast, given_name="Cal", family_name="Carrow", postcode="NM1 4ZZ")
+    assert kinds_raised(cast, "cal", own) == [("own record", "cal", own.reference)]
+
+
+def test_s32_the_postcode_adds_a_tie_to_a_name_and_takes_none_away(cast: Cast) -> None:
+    own = patient_like(cast, given_name="Cal", family_name="Carrow", postcode="NM1 4ZZ")
+    ties = {}
+    for given in ("NM1 4ZZ", "NM9 9ZZ"):
+        live_at(cast, "cal", given)
+        with looking():
+            (found,) = find_closeness([(cast["cal"].pk, own.pk)])
+        ties[given] = set(found.ties)
+    assert ties == {
+        "NM1 4ZZ": {"own record", "same surname", "same address"},
+        "NM9 9ZZ": {"own record", "same surname"},
+    }
 
 
 @pytest.mark.parametrize(
