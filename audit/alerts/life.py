@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
+import psycopg
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
@@ -29,6 +30,8 @@ ANSWERED = "alert-answered"
 UNANSWERED = "alert-unanswered"
 
 _Kind = AlertStep.Kind
+# An Alert with what its selectors add to it: is_asked, is_answered, is_decided, is_closed, and its steps.
+AlertNow = Any
 
 
 def ask_worker(*, by: Any, alert: Alert, question: str) -> AlertStep:
@@ -134,7 +137,7 @@ def why_not_to_act(by: Any, alert: Alert) -> str:
     return ""
 
 
-def is_heard(alert: Any) -> bool:
+def is_heard(alert: AlertNow) -> bool:
     """Whether the worker has answered, or could have; where nobody is known, there is nobody to hear."""
     if alert.worker is None or alert.is_answered:
         return True
@@ -142,7 +145,7 @@ def is_heard(alert: Any) -> bool:
     return bool(asked) and asked[0].answer_by < timezone.localdate()
 
 
-def _for_officer(by: Any, alert: Alert) -> Any:
+def _for_officer(by: Any, alert: Alert) -> AlertNow:
     """The alert as it is now, for an officer who may take a step in it.
 
     Raises: NotAllowed to whoever does not read the trail or is of the worker's line; NotVisible outside of the
@@ -159,16 +162,33 @@ def _for_officer(by: Any, alert: Alert) -> Any:
     return current
 
 
-def _take(by: Any, alert: Alert, kind: AlertStep.Kind, **fields: Any) -> AlertStep:
+def _take(by: Any, alert: AlertNow, kind: AlertStep.Kind, **fields: Any) -> AlertStep:
     try:
         with transaction.atomic():
             return AlertStep.objects.create(
                 alert=alert, patient_id=alert.patient_id, kind=kind, by=by, **fields
             )
     except IntegrityError as refusal:
+        if not (_is_taken_already(refusal) or _has_moved_on(alert)):
+            raise
         raise DomainError(
             "Somebody has just taken a step in this alert. Look at it again before you go on."
         ) from refusal
+
+
+def _is_taken_already(refusal: IntegrityError) -> bool:
+    """Whether somebody else took the same step a moment before."""
+    cause = refusal.__cause__
+    return isinstance(cause, psycopg.Error) and cause.diag.constraint_name == "alert_step_once"
+
+
+def _has_moved_on(alert: AlertNow) -> bool:
+    """Whether there is a step by now that was not there when the alert was read, so that this one comes too late.
+
+    Whatever else the database refuses is a fault, and shows as one.
+    """
+    known = [step.pk for step in alert.steps.all()]
+    return bool(AlertStep.objects.filter(alert=alert).exclude(pk__in=known).exists())
 
 
 def _words(text: str, field: str) -> str:

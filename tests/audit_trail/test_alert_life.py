@@ -7,6 +7,7 @@ import itertools
 import uuid
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import time_machine
@@ -19,11 +20,11 @@ from django.utils import timezone
 from accounts.line import is_in_line
 from accounts.models import Membership
 from accounts.roles import Role
-from audit.alerts import raise_alert
+from audit.alerts import life, raise_alert
 from audit.alerts.kinds import AlertKind
 from audit.alerts.life import answer_alert, ask_worker, close_alert, decide_alert
 from audit.alerts.models import Alert, AlertEntry, AlertPutBefore, AlertStep
-from audit.alerts.selectors import KindRecord, records_of_kinds
+from audit.alerts.selectors import KindRecord, alert_in_scope, records_of_kinds
 from audit.context import access_context
 from audit.models import LogEntry
 from audit.providers import find_officer
@@ -225,6 +226,36 @@ def test_an_officer_of_neither_worker_nor_patient_finds_no_alert(cast: Cast) -> 
     alert = raised_alert(cast)
     with pytest.raises(NotVisible):
         take(cast, "iris", "ask", alert)
+
+
+def test_a_step_that_somebody_else_made_impossible_meanwhile_is_refused_in_words(cast: Cast) -> None:
+    alert = raised_alert(cast)
+    with access_context(route="tests", actor=cast["igor"]):
+        as_it_was = alert_in_scope(find_officer(cast["igor"]), alert.pk)
+        list(as_it_was.steps.all())
+    take(cast, "ivy", "decide", alert)
+    for step in ("ask", "decide"):
+        with (
+            patch.object(life, "alert_in_scope", return_value=as_it_was),
+            pytest.raises(DomainError, match="just taken a step"),
+        ):
+            take(cast, "igor", step, alert)
+
+
+def test_whatever_else_the_database_refuses_is_a_fault_and_no_colleague(cast: Cast) -> None:
+    alert = raised_alert(cast)
+    with access_context(route="tests", is_system=True):
+        Membership.objects.create(
+            user=cast["lena"],
+            role=Role.IG_OFFICER,
+            organisation=cast.north.trust,
+            starts_on=dt.date(2024, 1, 1),
+        )
+    with (
+        patch.object(life, "is_in_line", return_value=False),
+        pytest.raises(IntegrityError, match="their own line"),
+    ):
+        take(cast, "lena", "ask", alert)
 
 
 # What the database refuses, past the services.
