@@ -26,7 +26,14 @@ def is_in_line(user: User, worker: User, since: date) -> bool:
     """
     if user.pk == worker.pk:
         return True
-    return _leads(user, worker, since) or _leads(worker, user, since)
+    return is_led_by(user, worker, since) or is_led_by(worker, user, since)
+
+
+def is_led_by(user: User, leader: User, since: date) -> bool:
+    """Whether somebody has led the user on any day since then: the same line, read upward only. Never by oneself."""
+    if user.pk == leader.pk:
+        return False
+    return _since(since, leader).filter(_role_above(), team__memberships__in=_since(since, user)).exists()
 
 
 def leaders_of(user: User, since: date) -> set[int]:
@@ -46,10 +53,6 @@ def led_by(user: User, since: date) -> set[int]:
         team__memberships__in=_since(since, user),
     )
     return {membership.user_id for membership in led} - {user.pk}
-
-
-def _leads(lead: User, led: User, since: date) -> bool:
-    return _since(since, lead).filter(_role_above(), team__memberships__in=_since(since, led)).exists()
 
 
 def _role_above() -> Q:

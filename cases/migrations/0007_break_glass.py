@@ -43,7 +43,7 @@ BEGIN
     ) THEN
         RAISE EXCEPTION 'Nobody reviews their own opening by break-glass.' USING ERRCODE = 'check_violation';
     END IF;
-    -- The same as cases.selectors.break_glass.is_in_line: upward only, since the day of the opening.
+    -- The same as accounts.line.is_led_by: upward only, since the day of the opening.
     IF EXISTS (
         SELECT FROM cases_breakglass g
         JOIN accounts_membership lead ON lead.user_id = g.created_by_id

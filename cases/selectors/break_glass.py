@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, Subquery
 from django.utils import timezone
 
-from accounts.line import leaders_of
+from accounts.line import is_led_by, leaders_of
 from accounts.models import Membership, User
 from accounts.roles import Act, Role
 from accounts.selectors import may, teams_in_which
@@ -165,14 +165,13 @@ def leads_team_of(user: User, glass: BreakGlass) -> bool:
     return any(team.pk == glass.patient.team_id for team in teams_in_which(user, Act.CHANGE_CASE))
 
 
-def is_in_line(user: User, glass: BreakGlass) -> bool:
+def is_own_or_of_leader(user: User, glass: BreakGlass) -> bool:
     """Whether the opening is the user's own, or by somebody who has led the user since: then somebody else reviews it.
 
-    The line is read upward only: a lead may review their own mentor, a mentor never their lead.
+    One way only, unlike ``accounts.line.is_in_line``: a lead may review their own mentor, a mentor never their lead.
     """
-    return glass.created_by_id == user.pk or glass.created_by_id in leaders_of(
-        user, local_day(glass.opened_at)
-    )
+    author = glass.created_by
+    return author.pk == user.pk or is_led_by(user, author, local_day(glass.opened_at))
 
 
 def leads_of(patient: Patient, role: Role) -> list[User]:

@@ -23,7 +23,7 @@ from audit.context import access_context
 from cases.models import BreakGlass, BreakGlassReview, Patient
 from cases.selectors.break_glass import (
     break_glass_of,
-    is_in_line,
+    is_own_or_of_leader,
     leads_of,
     officers_for,
     officers_of_staff,
@@ -136,7 +136,7 @@ def review_break_glass(
     glass = break_glass_of(by, patient_id, key)
     if glass is None or not may(by, Act.REVIEW_BREAK_GLASS):
         raise NotVisible("No such opening.")
-    if is_in_line(by, glass):
+    if is_own_or_of_leader(by, glass):
         raise NotAllowed(
             "This is your own opening, or that of somebody who leads you: somebody else reviews it."
         )
