@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from audit.alerts import raise_alert
 from audit.alerts.kinds import AlertKind
 from audit.alerts.life import answer_alert, ask_worker, close_alert, decide_alert
@@ -44,7 +46,7 @@ def raised_alert(
 
 
 def asked_alert(
-    cast: Cast, *, by: str = "ivy", question: str = "What led you to open it?", **kwargs: str
+    cast: Cast, *, by: str = "ivy", question: str = "What led you to open it?", **kwargs: Any
 ) -> Alert:
     alert = raised_alert(cast, **kwargs)
     with access_context(route="tests.alert", actor=cast[by]):
@@ -53,7 +55,7 @@ def asked_alert(
 
 
 def answered_alert(
-    cast: Cast, *, answer: str = "I was on duty.", worker: str = "cal", **kwargs: str
+    cast: Cast, *, answer: str = "I was on duty.", worker: str = "cal", **kwargs: Any
 ) -> Alert:
     alert = asked_alert(cast, worker=worker, **kwargs)
     with access_context(route="tests.alert", actor=cast[worker]):

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import BigIntegerField, Func, Q
 from django.utils import timezone
 
 from audit.alerts.kinds import TIES, AlertKind
-from audit.alerts.models import Bookmark
+from audit.alerts.models import Alert, AlertStep, Bookmark
 from audit.alerts.putting import put_new_alerts
 from audit.alerts.raising import EntryKey, raise_alert
 from audit.context import access_context
@@ -31,6 +32,9 @@ SECONDS_FOR_DETECTION = 15
 # So many refusals within so long are a burst.
 BURST = 10
 BURST_WITHIN = timedelta(minutes=10)
+
+# The page on which a worker answers the question of an alert.
+ANSWERING = "audit:alert_answer"
 
 _REFUSED = (LogEntry.Outcome.DENIED, LogEntry.Outcome.NOT_FOUND)
 
@@ -53,6 +57,14 @@ class _Seen:
     actor: int
     outcome: str
     action: int
+    route: str
+    content_type: int | None
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it is about an alert itself: who answers a question has opened no record by that."""
+        about = [ContentType.objects.get_for_model(model).pk for model in (Alert, AlertStep)]
+        return self.route == ANSWERING or self.content_type in about
 
 
 def detect() -> int:
@@ -108,14 +120,22 @@ def _read(bookmark: Bookmark) -> list[_Seen]:
         rows = (
             _unread(bookmark)
             .order_by("epoch", "xid", "pk")
-            .values_list("epoch", "xid", "pk", "timestamp", "actor", "outcome", "action")
+            .values_list(
+                "epoch", "xid", "pk", "timestamp", "actor", "outcome", "action", "route", "content_type"
+            )
         )
         return [_Seen(*row) for row in rows[:STEP]]
 
 
 def _compare_people(entries: Sequence[_Seen]) -> None:
     """Opened records of people who are close to the worker (S32); who merely stood in a list is not looked at."""
-    opened = _opened({entry.key: entry for entry in entries if entry.outcome == LogEntry.Outcome.OK})
+    opened = _opened(
+        {
+            entry.key: entry
+            for entry in entries
+            if entry.outcome == LogEntry.Outcome.OK and not entry.is_answer
+        }
+    )
     for close in find_closeness(opened.keys()):
         behind = opened[close.worker, close.patient]
         ties = [kind for kind in TIES if kind in close.ties]

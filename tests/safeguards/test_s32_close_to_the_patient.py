@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from accounts.services.home_postcodes import keep_home_postcode, remove_home_postcode
 from audit.alerts.detection import detect
@@ -12,9 +14,10 @@ from audit.alerts.models import Alert, AlertEntry
 from audit.context import access_context
 from cases.closeness import find_closeness
 from cases.models import OtherName, Patient, RelatedPerson
-from tests.alerts import opened
+from tests.alerts import asked_alert, opened
 from tests.contact_log import looking
 from tests.people import Cast, make_cast, make_patient
+from tests.sessions import sign_in
 
 # The detectors read what is committed, so each test commits.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -144,3 +147,24 @@ def test_s32_a_day_of_openings_is_one_alert_with_all_its_entries(cast: Cast) -> 
     (alert,) = alerts()
     assert AlertEntry.objects.filter(alert=alert).count() == 3
     assert alert.number == 1
+
+
+def test_s32_answering_a_question_about_a_record_opens_none(cast: Cast) -> None:
+    patient = patient_like(cast, family_name="Carrow")
+    alert = asked_alert(cast, patient=patient)
+    detect()
+
+    def behind() -> int:
+        with access_context(route="tests.alert", is_system=True):
+            return len(AlertEntry.objects.all())
+
+    before = behind()
+    cal = sign_in(Client(), cast["cal"])
+    address = reverse("audit:alert_answer", args=[alert.pk])
+    assert cal.get(address).status_code == 200
+    assert cal.post(address, {"answer": "I was on duty."}).status_code == 302
+    detect()
+    assert behind() == before
+    assert cal.get(f"/patients/{patient.pk}/").status_code == 200
+    detect()
+    assert behind() == before + 1
