@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from cases.models import Case
-from cases.services.cases import hand_over, open_case
+from cases.services.cases import close_case, hand_over, open_case
 from core.errors import DomainError, NotAllowed
 from tests.contact_log import looking
 from tests.people import Cast, make_cast
+from tests.sessions import sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -78,3 +80,27 @@ def test_who_leads_another_team_of_the_same_person_hands_over_their_own_case_onl
     opened(cast)
     with pytest.raises(NotAllowed, match="cases of this team"):
         handed_over(cast, by="sia")
+
+
+@pytest.mark.parametrize("page", ["mentors", "close"])
+def test_a_case_that_closes_while_its_page_is_asked_for_is_not_found(
+    cast: Cast, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cases.views.cases.open_case_for", lambda *_: None)
+    lena = sign_in(Client(), cast["lena"])
+    assert lena.get(f"/patients/{cast.nora.pk}/case/{page}/").status_code == 404
+
+
+@pytest.mark.parametrize("page", ["mentors", "close"])
+def test_a_closed_case_has_no_page_to_change_it(cast: Cast, page: str) -> None:
+    with looking():
+        close_case(
+            by=cast["lena"],
+            case=Case.objects.get(patient=cast.nora),
+            version=1,
+            next_service="GP",
+            step_down_note="Agreed.",
+        )
+    lena = sign_in(Client(), cast["lena"])
+    assert lena.get(f"/patients/{cast.nora.pk}/").status_code == 200
+    assert lena.get(f"/patients/{cast.nora.pk}/case/{page}/").status_code in (403, 404)

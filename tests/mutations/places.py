@@ -111,6 +111,7 @@ CATCHING = Places(
             "tests/integration/test_patients_record.py",
         ),
         "cases.views": (UNKNOWN, MATRIX, *ATTEMPTS, *CONTACTS),
+        "cases.views.cases": ("tests/integration/test_cases.py", UNKNOWN, MATRIX),
         "crisis_plans": (SELECTORS, SERVICES, *PLANS, MATRIX),
         "crisis_plans.services": (SERVICES, *PLANS, "tests/integration/test_plans_races.py"),
         "crisis_plans.views": (UNKNOWN, MATRIX),
