@@ -19,13 +19,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection
 from django.utils.crypto import salted_hmac
 
 from audit import providers
 from audit.context import AccessContext, PendingEntry
 from core.access_guard import permit_statements
-from core.acting import acting
+from core.acting import acting_transaction
 
 if TYPE_CHECKING:
     from audit.models import EntrySubject, LogEntry
@@ -101,7 +101,7 @@ def recorded_transaction(context: AccessContext) -> Iterator[Callable[[], None]]
     Raises: whatever the work, the writing or the commit raises, with everything rolled back.
     """
     try:
-        with transaction.atomic(), acting(context.acting):
+        with acting_transaction(context.acting):
             yield lambda: write_entries(context)
     except BaseException as error:
         if _is_certainly_undone(error):

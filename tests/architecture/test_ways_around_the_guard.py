@@ -105,7 +105,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("core.acting", "cursor"): "sets the transaction's settings; names no guarded table",
     ("core.acting", "execute"): "sets the transaction's settings; names no guarded table",
     ("core.acting", "acting"): "defines it",
-    ("audit.writing", "acting"): "tells the database who the context is for",
+    ("audit.writing", "acting_transaction"): "tells the database who the context is for",
     ("cases.permissions", "asking_about"): "answers what somebody else may do: yes or no",
     ("reminders.delivery", "acting_as_system"): "asks whether anybody's reminder is due",
     ("reminders.housekeeping", "acting_as_system"): "closes notifications about lost patients",
