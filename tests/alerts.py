@@ -7,7 +7,7 @@ from typing import Any
 from audit.alerts import raise_alert
 from audit.alerts.kinds import AlertKind
 from audit.alerts.life import answer_alert, ask_worker, close_alert, decide_alert
-from audit.alerts.models import Alert
+from audit.alerts.models import Alert, AlertEntry
 from audit.context import access_context
 from audit.models import EntrySubject, LogEntry
 from cases.models import Patient
@@ -43,6 +43,12 @@ def raised_alert(
             entries=[(key, at)],
             at=at,
         )
+
+
+def entries_behind(alert: Alert) -> int:
+    """How many entries stand behind an alert, asked as the system."""
+    with access_context(route="tests.alert", is_system=True):
+        return AlertEntry.objects.filter(alert=alert).count()
 
 
 def asked_alert(

@@ -13,6 +13,7 @@ from django.utils import timezone
 from audit import providers
 from audit.alerts.kinds import AlertKind
 from audit.alerts.models import Alert, AlertEntry, AlertStep
+from core.acting import acting_as_system
 
 # An entry's key and time: together they lead to its row.
 EntryKey = tuple[int, datetime]
@@ -35,7 +36,7 @@ def raise_alert(
     or a user's key, or None for a change that nobody is known to have made.
 
     Call it inside an access context of the system, or of somebody who may see the patient: the alert itself stands on
-    the patient's trail.
+    the patient's trail. Its rows are the system's to write: whoever caused it reads none of them afterwards.
 
     Raises: ValueError for an unknown kind, nobody at all, or a patient who does not exist.
     """
@@ -47,7 +48,7 @@ def raise_alert(
     }
     for _ in range(2):
         try:
-            with transaction.atomic():
+            with transaction.atomic(), acting_as_system():
                 alert = _open_alert(about) or _new_alert(about, explanation)
                 _add_entries(alert, entries)
         except IntegrityError:

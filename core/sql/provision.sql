@@ -19,7 +19,7 @@ BEGIN
         CREATE ROLE sim_lookup NOLOGIN BYPASSRLS;
     END IF;
     -- For people at a database prompt, each with a login of their own in this group. No policy lets it see a row about a
-    -- patient: whoever has a reason to read one opens it in the application.
+    -- patient, and it has no right on the trail: whoever has a reason to read one opens it in the application.
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'sim_reader') THEN
         CREATE ROLE sim_reader NOLOGIN;
     END IF;

@@ -106,6 +106,8 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("core.acting", "execute"): "sets the transaction's settings; names no guarded table",
     ("core.acting", "acting"): "defines it",
     ("audit.writing", "acting_transaction"): "tells the database who the context is for",
+    ("audit.alerts.putting", "acting_as_system"): "asks whether alerts wait to be put before officers",
+    ("audit.alerts.raising", "acting_as_system"): "raises alerts, which those they are about do not read",
     ("cases.permissions", "asking_about"): "answers what somebody else may do: yes or no",
     ("reminders.delivery", "acting_as_system"): "asks whether anybody's reminder is due",
     ("reminders.housekeeping", "acting_as_system"): "closes notifications about lost patients",

@@ -10,11 +10,11 @@ from django.urls import reverse
 
 from accounts.services.home_postcodes import keep_home_postcode, remove_home_postcode
 from audit.alerts.detection import detect
-from audit.alerts.models import Alert, AlertEntry
+from audit.alerts.models import Alert
 from audit.context import access_context
 from cases.closeness import find_closeness
 from cases.models import OtherName, Patient, RelatedPerson
-from tests.alerts import asked_alert, opened
+from tests.alerts import asked_alert, entries_behind, opened
 from tests.contact_log import looking
 from tests.people import Cast, make_cast, make_patient
 from tests.sessions import sign_in
@@ -145,7 +145,7 @@ def test_s32_a_day_of_openings_is_one_alert_with_all_its_entries(cast: Cast) -> 
         opened(cast, "cal", patient)
         detect()
     (alert,) = alerts()
-    assert AlertEntry.objects.filter(alert=alert).count() == 3
+    assert entries_behind(alert) == 3
     assert alert.number == 1
 
 
@@ -154,17 +154,13 @@ def test_s32_answering_a_question_about_a_record_opens_none(cast: Cast) -> None:
     alert = asked_alert(cast, patient=patient)
     detect()
 
-    def behind() -> int:
-        with access_context(route="tests.alert", is_system=True):
-            return len(AlertEntry.objects.all())
-
-    before = behind()
+    before = entries_behind(alert)
     cal = sign_in(Client(), cast["cal"])
     address = reverse("audit:alert_answer", args=[alert.pk])
     assert cal.get(address).status_code == 200
     assert cal.post(address, {"answer": "I was on duty."}).status_code == 302
     detect()
-    assert behind() == before
+    assert entries_behind(alert) == before
     assert cal.get(f"/patients/{patient.pk}/").status_code == 200
     detect()
-    assert behind() == before + 1
+    assert entries_behind(alert) == before + 1
