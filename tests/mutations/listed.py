@@ -9,9 +9,10 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from core.step_up import asks_for_step_up
-from tests.mutations.places import ATTEMPTS, CATCHING, EACH, GLASS, GUARD, MATRIX, WALK, WORLDS
+from tests.mutations.places import ATTEMPTS, CATCHING, EACH, GLASS, GUARD, MATRIX, SERVICES, WALK, WORLDS
 from tests.mutations.removals import Removal, of_text
 
+STAFF, CASES = "tests/safeguards/test_s30_staff_checks.py", "tests/integration/test_cases.py"
 MARKS = ("tests/permissions/test_step_up_marks.py",)
 STEP_UP = ("tests/integration/test_step_up.py",)
 RULE = (EACH, WORLDS, WALK)
@@ -96,9 +97,14 @@ TEXTS: list[tuple[str, str, str, tuple[str, ...]]] = [
         "accounts.selectors",
         "[m for m in current_memberships(user) if m.is_cleared]",
         "current_memberships(user)",
-        RULE,
+        (STAFF, *RULE),
     ),
-    ("accounts.selectors", "if m.team and act in ACTS_OF_ROLE[m.role]", "if m.team", RULE),
+    (
+        "accounts.selectors",
+        "if m.team and act in ACTS_OF_ROLE[m.role]",
+        "if m.team",
+        (CASES, SERVICES, *RULE),
+    ),
     (
         "cases.permissions",
         'organisation=OuterRef("team__trust")) | Q(organisation=OuterRef("team__force")',

@@ -25,7 +25,7 @@ from cases.models import (
     PatientGroupObjectPermission,
     PatientUserObjectPermission,
 )
-from cases.permissions import can, grant_to_team, visible_patients
+from cases.permissions import can, grant_to_team, patients_under_review, visible_patients
 from cases.services.break_glass import end_break_glass
 from core.acting import Acting, acting
 from tests.break_glass import opened
@@ -213,6 +213,24 @@ def test_the_answer_is_this(cast: Cast, world: str) -> None:
         user = User.objects.get(pk=cast[told.person].pk)
     assert asked_in_python(user, cast.nora.pk) == told.may
     assert asked_of_the_database(user, cast.nora.pk) == told.may
+
+
+@pytest.mark.parametrize("world", ["an exception", "break-glass"])
+def test_it_is_about_one_person(cast: Cast, world: str) -> None:
+    with looking():
+        WORLDS[world].change(cast)
+        wren = Patient.objects.get(given_name="Wren")
+        user = User.objects.get(pk=cast["sol"].pk)
+    assert asked_in_python(user, wren.pk) == NOTHING
+    assert asked_of_the_database(user, wren.pk) == NOTHING
+
+
+def test_whose_trail_an_officer_reads(cast: Cast) -> None:
+    with looking():
+        reading = {
+            name for name in cast.people if patients_under_review(cast[name]).filter(pk=cast.nora.pk).exists()
+        }
+    assert reading == {"ivy", "igor"}
 
 
 def test_who_registered_somebody_sees_them_until_the_team_has_its_grant_and_no_longer(cast: Cast) -> None:

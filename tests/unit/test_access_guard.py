@@ -305,6 +305,12 @@ def test_a_permit_is_closed_again_while_the_caller_walks_the_rows(cast: Cast, ac
             Patient.objects.count()
 
 
+def test_a_permit_is_closed_while_rows_are_walked_one_by_one(cast: Cast, access: AccessContext) -> None:
+    for _ in Patient.objects.iterator(chunk_size=1):
+        with pytest.raises(UnrecordedAccess):
+            Patient.objects.count()
+
+
 def test_a_permit_is_closed_while_signal_receivers_run(cast: Cast, access: AccessContext) -> None:
     refused: list[bool] = []
 
