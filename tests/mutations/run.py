@@ -23,8 +23,9 @@ from tests.mutations.removals import NotApplied, Removal
 LIMIT = 900  # seconds for one removal; longer and nobody knows what became of it
 # Set by ``python -m tests.mutations``.
 ONLY, SAMPLE = "SIM_MUTATIONS_ONLY", "SIM_MUTATIONS_SAMPLE"
-RESULTS, JOBS = "SIM_MUTATIONS_RESULTS", "SIM_MUTATIONS_JOBS"
-AGAIN = "SIM_MUTATIONS_AGAIN"
+RESULTS, AGAIN = "SIM_MUTATIONS_RESULTS", "SIM_MUTATIONS_AGAIN"
+# "0/2": the first of two processes, each of which takes every second removal.
+SHARE = "SIM_MUTATIONS_SHARE"
 NOTHING = "nothing"
 CAUGHT, SURVIVED, STALE, HUNG, EQUIVALENT = (
     "caught",
@@ -68,54 +69,44 @@ class Failures:
 
 
 class Run:
-    def __init__(self, session: pytest.Session, removals: list[Removal], results: Results) -> None:
-        self.session, self.removals, self.results = session, removals, results
+    """One removal after the other: a transaction of another one's test would hold back how far the trail is read."""
+
+    def __init__(self, session: pytest.Session, results: Results) -> None:
+        self.session, self.results = session, results
         self.failures = Failures()
         session.config.pluginmanager.register(self.failures)
-        self.running: dict[int, tuple[int, int, float]] = {}  # process: removal, its pipe, begun
 
-    def carry_out(self, jobs: int) -> None:
-        for number in range(len(self.removals)):
-            while len(self.running) >= jobs:
-                self.wait()
-            self.start(number)
-        while self.running:
-            self.wait()
+    def carry_out(self, removals: list[Removal]) -> None:
+        for removal in removals:
+            outcome = self._outcome(removal)
+            self.results.outcomes.append(outcome)
+            self.results.keep()
+            _say(
+                f"{len(self.results.outcomes)}/{self.results.listed} {outcome.outcome}: {outcome.removal}  [{outcome.by}]"
+            )
 
-    def start(self, number: int) -> None:
+    def _outcome(self, removal: Removal) -> Outcome:
         reading, writing = os.pipe()
+        begun = time.monotonic()
         process = os.fork()
         if process == 0:
             os.close(reading)
             # Leaves with os._exit: nothing of the parent's is torn down here.
-            _in_child(self.session, self.removals[number], self.failures, number, writing)
+            _in_child(self.session, removal, self.failures, writing)
         os.close(writing)
-        self.running[process] = (number, reading, time.monotonic())
-
-    def wait(self) -> None:
-        process, status = os.wait()
-        number, reading, begun = self.running.pop(process)
+        _, status = os.waitpid(process, 0)
         with os.fdopen(reading) as pipe:
             told = pipe.read()
-        removal = self.removals[number]
+        _drop_database()
         seconds = round(time.monotonic() - begun, 1)
         if told:
-            outcome = Outcome(removal.name, **json.loads(told), seconds=seconds)
-        elif os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
-            outcome = Outcome(removal.name, HUNG, "", seconds)
-        else:
-            outcome = Outcome(removal.name, STALE, f"the process ended with {status}", seconds)
-        self.results.outcomes.append(outcome)
-        self.results.keep()
-        _drop_database(number)
-        _say(
-            f"{len(self.results.outcomes)}/{self.results.listed} {outcome.outcome}: {outcome.removal}  [{outcome.by}]"
-        )
+            return Outcome(removal.name, **json.loads(told), seconds=seconds)
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
+            return Outcome(removal.name, HUNG, "", seconds)
+        return Outcome(removal.name, STALE, f"the process ended with {status}", seconds)
 
 
-def _in_child(
-    session: pytest.Session, removal: Removal, failures: Failures, number: int, writing: int
-) -> None:
+def _in_child(session: pytest.Session, removal: Removal, failures: Failures, writing: int) -> None:
     told: dict[str, str] = {"outcome": STALE, "by": "it broke before it began"}
     try:
         signal.alarm(LIMIT)
@@ -123,7 +114,7 @@ def _in_child(
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
         session.config.get_terminal_writer()._file = StringIO()
-        os.environ["PYTEST_XDIST_WORKER"] = f"mutation{number}"
+        os.environ["PYTEST_XDIST_WORKER"] = "mutation"
         _apply(removal, failures)
         items = [item for item in session.items if item.nodeid.startswith(removal.tests)]
         items.sort(key=lambda item: _place(item, removal.tests))
@@ -169,14 +160,12 @@ def _apply(removal: Removal, failures: Failures) -> None:
         databases.copy_template = copied_without
 
 
-def _drop_database(number: int) -> None:
+def _drop_database() -> None:
     from tests.databases import test_paths
     from tests.services import postgres_of
 
     with postgres_of(test_paths()).connect() as connection:
-        connection.execute(
-            f"DROP DATABASE IF EXISTS test_sim_casework_mutation{number} WITH (FORCE)".encode()
-        )
+        connection.execute("DROP DATABASE IF EXISTS test_sim_casework_mutation WITH (FORCE)")
 
 
 def _all_removals() -> Iterator[Removal]:
@@ -209,18 +198,17 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
         removals = [removal for removal in removals if only in removal.name]
     if sample := int(os.environ.get(SAMPLE) or 0):
         removals = removals[:: max(1, len(removals) // sample)]
+    share, shares = map(int, os.environ.get(SHARE, "0/1").split("/"))
+    removals = removals[share::shares]
     results = Results(len(names), sorted(set(KNOWN) - set(names)))
     if earlier := os.environ.get(AGAIN):
         results.outcomes = _caught_before(Path(earlier), {removal.name for removal in removals})
         done = {outcome.removal for outcome in results.outcomes}
         removals = [removal for removal in removals if removal.name not in done]
-    run = Run(session, removals, results)
-    run.carry_out(int(os.environ.get(JOBS, "2")))
-    run.removals.append(
-        Removal(NOTHING, tuple({outcome.by for outcome in results.outcomes if outcome.outcome == CAUGHT}))
-    )
-    run.start(len(run.removals) - 1)
-    run.wait()
+    run = Run(session, results)
+    run.carry_out(removals)
+    caught_by = {outcome.by for outcome in results.outcomes if outcome.outcome == CAUGHT}
+    run.carry_out([Removal(NOTHING, tuple(caught_by))])
     for outcome in results.outcomes:
         if outcome.outcome == SURVIVED and outcome.removal in KNOWN:
             outcome.outcome, outcome.by = EQUIVALENT, KNOWN[outcome.removal]

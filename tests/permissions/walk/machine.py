@@ -102,6 +102,8 @@ class Walk(RuleBasedStateMachine):
         self.users: list[User] = [copy.copy(user) for user in self.stage.users]
         self.cases: list[uuid.UUID] = list(self.stage.cases)
         self.registrations = {user: dict(held) for user, held in self.stage.registrations.items()}
+        # What the walk itself recorded last of each kind.
+        self.recorded: dict[tuple[int, str], dt.date] = {}
         self.glasses: list[uuid.UUID] = []
         # Patients of whom there is a contact, and one with clinical-only text: who has none shows no row of one.
         self.contacts, self.notes = set(self.world.patients), set(self.world.patients)

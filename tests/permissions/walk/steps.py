@@ -368,8 +368,9 @@ class AccessWalk(Walk):
         until = self.world.today + dt.timedelta(days=days)
 
         def told(_: Any) -> Told:
-            self.world.checks[user][kind] = until
-            return Told(changes=(("accounts.staffcheck", None),))
+            is_known = self.recorded.get((user, kind)) == until  # the same form again adds nothing
+            self.recorded[user, kind] = self.world.checks[user][kind] = until
+            return Told(changes=() if is_known else (("accounts.staffcheck", None),))
 
         self.step(
             "withdraw a check" if days < 0 else "record a check",
