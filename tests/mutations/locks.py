@@ -15,6 +15,7 @@ from tests.mutations.removals import NotApplied, Removal, of_lock
 
 RAW = "tests/row_policies/test_raw_sql.py"
 CATALOGUE = "tests/row_policies/test_catalogue.py"
+ALERTS = "tests/row_policies/test_alerts.py"
 BACKSTOP = ("tests/audit_trail/test_write_backstop.py", "tests/architecture/test_watched_rows.py")
 STAFF = "tests/safeguards/test_s30_staff_checks.py"
 POLICIES = """
@@ -99,7 +100,7 @@ def from_catalogue(connection: psycopg.Connection) -> Iterator[Removal]:
         yield of_lock(
             f"{table}: {policy} lets everybody pass",
             f"ALTER POLICY {policy} ON {table} {condition}",
-            (CATALOGUE, RAW),
+            (CATALOGUE, RAW, ALERTS),
         )
     for table, trigger in connection.execute(TRIGGERS).fetchall():
         tests = _catching(table, trigger)
@@ -132,7 +133,7 @@ EVERY_PLACE = (
     "tests/safeguards/test_s11_review_of_police_presence.py",
     "tests/safeguards/test_s15_signed_entries.py",
     "tests/safeguards/test_s10_police_at_planned_therapy.py",
-    "tests/safeguards/test_s32_close_to_the_patient.py",
+    "tests/audit_trail/test_alert_life.py",
     "tests/integration/test_visits.py",
     GLASS,
     "tests/migrations/test_trail_migrations.py",
