@@ -63,7 +63,10 @@ CATCHING = Places(
         "audit.context": (*GUARD, *ATTEMPTS),
         "audit.writing": (*GUARD, *ATTEMPTS),
         "audit.middleware": (*GUARD, *ATTEMPTS),
-        "audit.alerts": ("tests/safeguards/test_s32_close_to_the_patient.py",),
+        "audit.alerts": (
+            "tests/audit_trail/test_alert_life.py",
+            "tests/safeguards/test_s32_close_to_the_patient.py",
+        ),
         "accounts": (
             *PEOPLE,
             "tests/integration/test_sessions.py",
