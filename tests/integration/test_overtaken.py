@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -53,6 +54,23 @@ def at_once(*sends: tuple[Client, str, dict[str, Any]]) -> list[Any]:
     for thread in threads:
         thread.join(timeout=60)
     return answers
+
+
+def waiting(work: Callable[[], None]) -> tuple[threading.Thread, threading.Event, list[str]]:
+    """A thread with a connection of its own that does the work once the event is set, and then says so in the list."""
+    go_on, told = threading.Event(), list[str]()
+
+    def wait_and_work() -> None:
+        go_on.wait(timeout=20)
+        try:
+            work()
+            told.append("done")
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=wait_and_work)
+    thread.start()
+    return thread, go_on, told
 
 
 def statuses(answers: list[Any]) -> list[int]:
@@ -157,26 +175,19 @@ def test_one_key_for_addenda_to_two_contacts_at_once_adds_one(cast: Cast) -> Non
 
 def test_ones_postcode_that_two_first_sends_give_at_once_is_kept_without_a_fault(cast: Cast) -> None:
     """Neither finds a row; the second waits for the first, and then changes its row."""
-    is_written, told = threading.Event(), []
 
     def send_second() -> None:
-        is_written.wait(timeout=20)
-        try:
-            with at_work(cast["amira"]):
-                keep_home_postcode(by=cast["amira"], postcode="NM9 9ZZ")
-            told.append("kept")
-        finally:
-            connections.close_all()
+        with at_work(cast["amira"]):
+            keep_home_postcode(by=cast["amira"], postcode="NM9 9ZZ")
 
-    second = threading.Thread(target=send_second)
-    second.start()
+    second, is_written, told = waiting(send_second)
     with at_work(cast["amira"]):
         keep_home_postcode(by=cast["amira"], postcode="NM1 4ZZ")
         is_written.set()
         second.join(timeout=0.5)
         assert second.is_alive()  # behind the unique key, until this transaction is over
     second.join(timeout=30)
-    assert told == ["kept"]
+    assert told == ["done"]
     assert is_home_postcode(HomePostcode.objects.get(user=cast["amira"]), "NM9 9ZZ")
 
 
@@ -184,19 +195,12 @@ def test_a_role_that_two_administrators_end_at_once_is_ended_by_one(cast: Cast) 
     """Both pages were read before either was sent; the second waits for the first, and reads the row again."""
     with looking():
         seen = [Membership.objects.get(user=cast["cal"]) for _ in range(2)]
-    is_held, told = threading.Event(), []
 
     def end_second() -> None:
-        is_held.wait(timeout=20)
-        try:
-            with at_work(cast["oona"]), pytest.raises(DomainError, match="already been ended"):
-                end_membership(by=cast["oona"], membership=seen[1])
-            told.append("oona")
-        finally:
-            connections.close_all()
+        with at_work(cast["oona"]), pytest.raises(DomainError, match="already been ended"):
+            end_membership(by=cast["oona"], membership=seen[1])
 
-    second = threading.Thread(target=end_second)
-    second.start()
+    second, is_held, told = waiting(end_second)
     with at_work(cast["tess"]):
         end_membership(by=cast["tess"], membership=seen[0])
         is_held.set()
@@ -204,4 +208,4 @@ def test_a_role_that_two_administrators_end_at_once_is_ended_by_one(cast: Cast) 
         assert second.is_alive()  # behind the lock, until this transaction is over
     second.join(timeout=30)
     with looking():
-        assert (told, Membership.objects.get(user=cast["cal"]).ended_by) == (["oona"], cast["tess"])
+        assert (told, Membership.objects.get(user=cast["cal"]).ended_by) == (["done"], cast["tess"])
