@@ -40,7 +40,10 @@ PARTS = [
     Part("state machine, half 2", (*PYTEST, f"{PERMISSIONS}/test_state_machine.py::test_the_long_walk[2]")),
     Part("revocation races", (*PYTEST, f"{PERMISSIONS}/test_revocation_races.py")),
     Part("every other test marked prove", (*PYTEST, "tests", f"--ignore={PERMISSIONS}")),
-    Part("mutation run", (sys.executable, "-m", "tests.mutations")),
+    Part(
+        "mutation run",
+        (sys.executable, "-m", "tests.mutations", "--results", "benchmarks/results/mutations.json"),
+    ),
 ]
 
 

@@ -16,10 +16,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from sim_casework.devstack.paths import REPOSITORY
 from tests.mutations import run
 from tests.mutations.places import every_file
 from tests.proofs import tell
 
+# What noticed each removal in the last whole run; ``make prove`` writes it.
+KEPT = REPOSITORY / "benchmarks" / "results" / "mutations.json"
 NOT_PROVED = (run.SURVIVED, run.STALE, run.HUNG)
 
 
@@ -32,32 +35,39 @@ def main() -> int:
     parser.add_argument(
         "--again", default="", help="the JSON of an earlier run: what was caught there is not repeated"
     )
+    parser.add_argument(
+        "--first", default="", help="the JSON of an earlier run: the test that noticed then is tried first"
+    )
     asked = parser.parse_args()
     told = {
         run.ONLY: asked.only,
         run.SAMPLE: asked.sample,
         run.AGAIN: str(Path(asked.again).resolve()) if asked.again else "",
+        run.FIRST: str(Path(asked.first or KEPT).resolve()) if asked.first or KEPT.exists() else "",
     }
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(asked.jobs) as pool:
         # Each share is kept beside the results as it grows: what is cut off is not lost.
-        beside = Path(asked.results).resolve().parent if asked.results else Path(folder)
-        shares = list(pool.map(lambda number: _share(number, asked.jobs, beside, told), range(asked.jobs)))
-    results = shares[0] | {"outcomes": [outcome for share in shares for outcome in share["outcomes"]]}
+        beside = Path(asked.results).resolve() if asked.results else Path(folder) / "mutations.json"
+        files = [beside.with_suffix(f".{number}.json") for number in range(asked.jobs)]
+        shares = list(pool.map(lambda number: _share(number, files, told), range(asked.jobs)))
+    outcomes = [outcome for share in shares for outcome in share["outcomes"]]
+    results = shares[0] | {"outcomes": sorted(outcomes, key=lambda outcome: str(outcome["removal"]))}
     if asked.results:
-        Path(asked.results).write_text(json.dumps(results, indent=1))
+        beside.write_text(json.dumps(results, indent=1) + "\n")
+        for file in files:
+            file.unlink()
     return judge(results)
 
 
-def _share(number: int, shares: int, folder: Path, told: dict[str, str]) -> dict[str, Any]:
+def _share(number: int, files: list[Path], told: dict[str, str]) -> dict[str, Any]:
     """One process with servers of its own and every so-many-eth removal."""
-    kept = folder / f"share-{number}.json"
     subprocess.run(
         # Nothing else may run in that process: the plugin forks.
         [sys.executable, "-m", "pytest", "-q", "-p", "tests.mutations.run", *every_file()],
-        env=os.environ | told | {run.SHARE: f"{number}/{shares}", run.RESULTS: str(kept)},
+        env=os.environ | told | {run.SHARE: f"{number}/{len(files)}", run.RESULTS: str(files[number])},
         check=True,
     )
-    share: dict[str, Any] = json.loads(kept.read_text())
+    share: dict[str, Any] = json.loads(files[number].read_text())
     return share
 
 

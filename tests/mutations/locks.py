@@ -40,12 +40,15 @@ class Condition(NamedTuple):
 READING_RULES = ("may_read_patient(uuid)", "may_read_clinical(uuid)")
 WRITING_RULES = ("may_write_patient(uuid)", "may_write_clinical(uuid)")
 CLINICAL_ROLES = "m.role IN ('clinical mentor', 'clinical lead', 'deputy clinical lead')"
-_MEMBERSHIP = [
+_CURRENT = [
     ("u.is_active", "true"),
     ("m.ended_at IS NULL", "true"),
     ("m.starts_on <= today", "true"),
     ("(m.ends_on IS NULL OR m.ends_on >= today)", "true"),
     ("m.cleared_until >= today", "true"),
+]
+_MEMBERSHIP = [
+    *_CURRENT,
     ("m.role IN ('clinical mentor', 'police mentor', 'clinical lead', 'deputy clinical lead')", "true"),
     (CLINICAL_ROLES, "true"),
 ]
@@ -84,6 +87,20 @@ CONDITIONS = [
         (EACH, RAW, WALK),
     ),
     Condition("may_review_break_glass(uuid)", "m.team_id = p.team_id", "true", (EACH, RAW, WALK)),
+    *(
+        Condition(
+            f"{rule}()",
+            old.replace("today", "core_today()").replace("acting", "core_acting_user()"),
+            "true",
+            (ALERTS,),
+        )
+        for rule in ("lookup_workers_under_review", "lookup_people_under_review")
+        for old, _ in (*_CURRENT, ("m.role = 'IG officer'", "true"), ("m.user_id = acting", "true"))
+    ),
+    Condition(
+        "lookup_people_under_review()", "m.organisation_id IN (t.trust_id, t.force_id)", "true", (ALERTS,)
+    ),
+    Condition("may_answer_alert(uuid)", "s.kind = 'asked'", "true", (ALERTS,)),
     Condition(
         "lookup_patients(text[],text,text,date,integer)",
         "may_read_patient(found.id)",

@@ -24,6 +24,8 @@ LIMIT = 900  # seconds for one removal; longer and nobody knows what became of i
 # Set by ``python -m tests.mutations``.
 ONLY, SAMPLE = "SIM_MUTATIONS_ONLY", "SIM_MUTATIONS_SAMPLE"
 RESULTS, AGAIN = "SIM_MUTATIONS_RESULTS", "SIM_MUTATIONS_AGAIN"
+# An earlier run's JSON: what noticed a removal then is tried first now.
+FIRST = "SIM_MUTATIONS_FIRST"
 # "0/2": the first of two processes, each of which takes every second removal.
 SHARE = "SIM_MUTATIONS_SHARE"
 NOTHING = "nothing"
@@ -71,8 +73,8 @@ class Failures:
 class Run:
     """One removal after the other: a transaction of another one's test would hold back how far the trail is read."""
 
-    def __init__(self, session: pytest.Session, results: Results) -> None:
-        self.session, self.results = session, results
+    def __init__(self, session: pytest.Session, results: Results, first: dict[str, str]) -> None:
+        self.session, self.results, self.first = session, results, first
         self.failures = Failures()
         session.config.pluginmanager.register(self.failures)
 
@@ -92,7 +94,7 @@ class Run:
         if process == 0:
             os.close(reading)
             # Leaves with os._exit: nothing of the parent's is torn down here.
-            _in_child(self.session, removal, self.failures, writing)
+            _in_child(self.session, removal, self.first.get(removal.name, ""), self.failures, writing)
         os.close(writing)
         _, status = os.waitpid(process, 0)
         with os.fdopen(reading) as pipe:
@@ -106,7 +108,9 @@ class Run:
         return Outcome(removal.name, STALE, f"the process ended with {status}", seconds)
 
 
-def _in_child(session: pytest.Session, removal: Removal, failures: Failures, writing: int) -> None:
+def _in_child(
+    session: pytest.Session, removal: Removal, first: str, failures: Failures, writing: int
+) -> None:
     told: dict[str, str] = {"outcome": STALE, "by": "it broke before it began"}
     try:
         signal.alarm(LIMIT)
@@ -117,7 +121,7 @@ def _in_child(session: pytest.Session, removal: Removal, failures: Failures, wri
         os.environ["PYTEST_XDIST_WORKER"] = "mutation"
         _apply(removal, failures)
         items = [item for item in session.items if item.nodeid.startswith(removal.tests)]
-        items.sort(key=lambda item: _place(item, removal.tests))
+        items.sort(key=lambda item: (item.nodeid != first, _place(item, removal.tests)))
         told = {"outcome": SURVIVED, "by": f"{len(items)} tests"}
         for place, item in enumerate(items):
             following = items[place + 1] if place + 1 < len(items) else None
@@ -202,10 +206,12 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     removals = removals[share::shares]
     results = Results(len(names), sorted(set(KNOWN) - set(names)))
     if earlier := os.environ.get(AGAIN):
-        results.outcomes = _caught_before(Path(earlier), {removal.name for removal in removals})
+        asked = {removal.name for removal in removals}
+        results.outcomes = [outcome for outcome in _caught_before(earlier) if outcome.removal in asked]
         done = {outcome.removal for outcome in results.outcomes}
         removals = [removal for removal in removals if removal.name not in done]
-    run = Run(session, results)
+    first = _caught_before(os.environ.get(FIRST, ""))
+    run = Run(session, results, {outcome.removal: outcome.by for outcome in first})
     run.carry_out(removals)
     caught_by = {outcome.by for outcome in results.outcomes if outcome.outcome == CAUGHT}
     run.carry_out([Removal(NOTHING, tuple(caught_by))])
@@ -216,7 +222,9 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     return True
 
 
-def _caught_before(results: Path, names: set[str]) -> list[Outcome]:
-    """What an earlier run saw caught; everything else is carried out again."""
-    outcomes = [Outcome(**outcome) for outcome in json.loads(results.read_text())["outcomes"]]
-    return [outcome for outcome in outcomes if outcome.outcome == CAUGHT and outcome.removal in names]
+def _caught_before(path: str) -> list[Outcome]:
+    """What an earlier run saw caught, and by which test."""
+    if not path:
+        return []
+    outcomes = [Outcome(**outcome) for outcome in json.loads(Path(path).read_text())["outcomes"]]
+    return [outcome for outcome in outcomes if outcome.outcome == CAUGHT]
