@@ -120,6 +120,19 @@ def test_who_was_not_asked_finds_no_question(cast: Cast) -> None:
             take(cast, who, "answer", alert)
 
 
+def test_who_was_not_asked_finds_no_page_of_a_question(cast: Cast) -> None:
+    """Neither a colleague, nor the officer who asked, nor the worker before they are asked; as if there were no alert."""
+    unasked, asked = raised_alert(cast), asked_alert(cast, kind="own record")
+    for who, key in (("cal", unasked.pk), ("amira", asked.pk), ("ivy", asked.pk), ("cal", uuid.uuid4())):
+        client = sign_in(Client(), cast[who])
+        address = reverse("audit:alert_answer", args=[key])
+        assert [client.get(address).status_code, client.post(address, {"answer": "Mine"}).status_code] == [
+            404,
+            404,
+        ], who
+    assert not AlertStep.objects.filter(kind="answered").exists()
+
+
 @pytest.mark.parametrize("outcome", ["inappropriate", "training", "referred"])
 def test_nothing_is_held_against_somebody_who_was_not_heard(cast: Cast, outcome: str) -> None:
     unasked, asked = raised_alert(cast), asked_alert(cast, kind="own record")
