@@ -14,7 +14,8 @@ from accounts.models import User
 from audit.context import access_context
 from cases.models import Case, Contact, Patient, Visit
 from cases.selectors.caseload import Narrowed, caseload
-from cases.services.contacts import ContactFacts, log_contact, sign_contact
+from cases.services.contacts import ContactFacts, log_contact
+from cases.services.signed_contacts import sign_contact
 from cases.services.visits import VisitPlan, plan_visit
 from crisis_plans.selectors import next_review
 from reminders.selectors import overdue_tasks

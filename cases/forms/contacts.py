@@ -17,7 +17,8 @@ from cases.models import Contact, Visit
 from cases.models.contact import Answer
 from cases.models.visit import Purpose
 from cases.selectors.visits import Colleague
-from cases.services.contacts import ContactFacts, Gap
+from cases.services.contacts import ContactFacts
+from cases.services.signed_contacts import Gap
 from core.form_fields import (
     CaseworkForm,
     CheckboxesField,

@@ -16,7 +16,7 @@ from cases.models.contact import Answer
 from cases.presenters.patients import name_with_reference
 from cases.presenters.visits import Tag, named_people, purpose_words
 from cases.selectors.contacts import text_of
-from cases.services.contacts import gaps
+from cases.services.signed_contacts import gaps
 from core.addresses import address
 from core.formatting import moment
 

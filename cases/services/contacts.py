@@ -1,9 +1,9 @@
-"""The contact log: saved at once, completed before it is signed, and after that only added to or struck out."""
+"""The contact log: a contact is saved at once, and changed by its author until it is signed (services.signed_contacts)."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,11 +15,8 @@ from accounts.roles import Act
 from cases.models import (
     Case,
     Contact,
-    ContactAddendum,
     ContactClinicalNote,
     ContactParticipant,
-    ContactSignature,
-    ContactStrikeOut,
     Patient,
     Visit,
     VisitOutcome,
@@ -27,7 +24,7 @@ from cases.models import (
 from cases.models.contact import Answer
 from cases.models.visit import Purpose
 from cases.permissions import can
-from cases.selectors.contacts import contact_sent_before, own_addendum
+from cases.selectors.contacts import contact_sent_before
 from cases.selectors.visits import Colleague, colleagues_in, outcome_of
 from cases.services.authorship import authorship, require
 from cases.services.contact_reviews import open_review_if_due
@@ -67,14 +64,6 @@ class ContactFacts:
     purpose: str = ""
     is_planned: bool | None = None
     clinical_text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Something a contact does not say yet; ``field`` answers it before signing."""
-
-    field: str
-    words: str
 
 
 def log_contact(
@@ -167,8 +156,8 @@ def change_contact(*, by: User, contact: Contact, version: int, facts: ContactFa
     """
     case = required_case(by, Act.LOG_CONTACT, contact.patient_id)
     with transaction.atomic():
-        current = _locked(contact)
-        _require_own_open(by, current)
+        current = locked_contact(contact)
+        require_own_open(by, current)
         if current.version != version:
             raise VersionClash("This contact was changed after you opened it.")
         _check(by, current.patient, facts)
@@ -191,123 +180,6 @@ def change_contact(*, by: User, contact: Contact, version: int, facts: ContactFa
     return current
 
 
-def gaps(contact: Contact) -> list[Gap]:
-    """What a contact must still say before it is signed (S13); "not known" is an answer. Makes no query."""
-    found = []
-    if contact.is_planned is None:
-        found.append(Gap("is_planned", "whether it was planned"))
-    if not contact.purpose:
-        found.append(Gap("purpose", "what it was for"))
-    if contact.police_attended and not contact.agreed_to_police:
-        found.append(Gap("agreed_to_police", "whether the person agreed to police being there"))
-    if contact.police_attended and not contact.offered_without_police:
-        found.append(Gap("offered_without_police", "whether they were offered a contact without police"))
-    return found
-
-
-def sign_contact(
-    *, by: User, contact: Contact, version: int, answers: Mapping[str, object] | None = None
-) -> ContactSignature:
-    """Sign an own contact; from here on its text does not change (S15). ``answers`` fill its gaps, by field.
-
-    Raises: DomainError while something is missing, when it is signed or struck out; NotAllowed for anybody but the
-    author; VersionClash when it was changed since the user read it.
-    """
-    require(by, Act.LOG_CONTACT, contact.patient_id)
-    with transaction.atomic():
-        current = _locked(contact)
-        _require_own_open(by, current)
-        if current.version != version:
-            raise VersionClash("This contact was changed after you opened it. Read it again before you sign.")
-        missing = gaps(current)
-        for gap in missing:
-            _answer(current, gap.field, (answers or {}).get(gap.field))
-        for gap in gaps(current):
-            raise DomainError(f"Before you sign, say {gap.words}.", field=gap.field)
-        if missing:
-            current.version = version + 1
-            current.save()
-            open_review_if_due(by=by, contact=current)
-        return ContactSignature.objects.create(
-            patient_id=current.patient_id, contact=current, **authorship(by)
-        )
-
-
-def add_addendum(
-    *,
-    by: User,
-    contact: Contact,
-    reason: str,
-    text: str,
-    is_clinical_only: bool = False,
-    submission_key: uuid.UUID | None = None,
-) -> ContactAddendum:
-    """Add to a signed contact, dated and with a reason; what was signed stays as it is (S15).
-
-    A second send with the same key returns the addendum that the first one saved.
-    Raises: DomainError for a contact that is not signed or is struck out, and without reason or text; NotAllowed
-    for clinical-only text of a role that may not write it.
-    """
-    require(by, Act.LOG_CONTACT, contact.patient_id)
-    if is_clinical_only:
-        require(by, Act.WRITE_CLINICAL, contact.patient_id)
-    if not reason.strip():
-        raise DomainError("Say why you add to this contact.", field="reason")
-    if not text.strip():
-        raise DomainError("Write what you want to add.", field="text")
-    key = submission_key or uuid.uuid4()
-    with transaction.atomic():
-        # A second send waits here for the first.
-        current = _locked(contact)
-        if (saved := _added_before(by, current, key)) is not None:
-            return saved
-        if getattr(current, "strike_out", None) is not None:
-            raise DomainError("This contact is struck out: it was written into the wrong record.")
-        if getattr(current, "signature", None) is None:
-            raise DomainError("This contact is not signed yet. Its author can still change it.")
-        try:
-            with transaction.atomic():
-                return ContactAddendum.objects.create(
-                    patient_id=current.patient_id,
-                    contact=current,
-                    reason=reason,
-                    text=text,
-                    is_clinical_only=is_clinical_only,
-                    submission_key=key,
-                    **authorship(by),
-                )
-        except IntegrityError:
-            saved = _added_before(by, current, key)
-            if saved is None:
-                raise
-            return saved
-
-
-def strike_out_contact(*, by: User, contact: Contact, reason: str) -> ContactStrikeOut:
-    """Strike out an entry written into the wrong record (S15): a stub stays, author and lead still read the text.
-
-    Raises: NotAllowed for anybody but its author and the lead; DomainError without a reason, or the second time.
-    """
-    require(by, Act.OPEN_RECORD, contact.patient_id)
-    if not may_strike_out(by, contact):
-        raise NotAllowed("Only the author or the clinical lead strikes out a contact.")
-    if not reason.strip():
-        raise DomainError("Say how it came into the wrong record.", field="reason")
-    with transaction.atomic():
-        current = _locked(contact)
-        if getattr(current, "strike_out", None) is not None:
-            raise DomainError("This contact is struck out already.")
-        return ContactStrikeOut.objects.create(
-            patient_id=current.patient_id, contact=current, reason=reason, **authorship(by)
-        )
-
-
-def may_strike_out(user: User, contact: Contact) -> bool:
-    """The author, while they may still write in this record, and the lead."""
-    act = Act.LOG_CONTACT if contact.created_by_id == user.pk else Act.STRIKE_OUT
-    return can(user, act, contact.patient_id)
-
-
 def _sent_before(by: User, patient: Patient, submission_key: uuid.UUID) -> Contact | None:
     contact = Contact.objects.filter(created_by=by, submission_key=submission_key).first()
     _refuse_used_key(contact, patient)
@@ -317,13 +189,6 @@ def _sent_before(by: User, patient: Patient, submission_key: uuid.UUID) -> Conta
 def _refuse_used_key(contact: Contact | None, patient: Patient) -> None:
     if contact is not None and contact.patient_id != patient.pk:
         raise DomainError("This page was already used for somebody else. Open a new contact for this person.")
-
-
-def _added_before(by: User, contact: Contact, submission_key: uuid.UUID) -> ContactAddendum | None:
-    addendum = own_addendum(by, contact.patient_id, submission_key)
-    if addendum is not None and addendum.contact_id != contact.pk:
-        raise DomainError("This page was already used for another contact. Open “Add to it” there again.")
-    return addendum
 
 
 def _check(by: User, patient: Patient, facts: ContactFacts) -> None:
@@ -400,7 +265,8 @@ def _refuse_second_outcome(visit: Visit) -> None:
         )
 
 
-def _locked(contact: Contact) -> Contact:
+def locked_contact(contact: Contact) -> Contact:
+    """The contact as it is now, until the transaction ends."""
     found: Contact = (
         Contact.objects.select_for_update(of=("self",))
         # Not signature and strike-out: joined, they would be as they were before the wait for the lock.
@@ -410,24 +276,14 @@ def _locked(contact: Contact) -> Contact:
     return found
 
 
-def _require_own_open(by: User, contact: Contact) -> None:
+def require_own_open(by: User, contact: Contact) -> None:
+    """Raises: NotAllowed for anybody but the author; DomainError once the contact is signed or struck out."""
     if contact.created_by_id != by.pk:
         raise NotAllowed("Only its author changes or signs a contact.")
     if getattr(contact, "strike_out", None) is not None:
         raise DomainError("This contact is struck out: it was written into the wrong record.")
     if getattr(contact, "signature", None) is not None:
         raise DomainError("This contact is signed. Write an addendum instead.")
-
-
-def _answer(contact: Contact, field: str, value: object) -> None:
-    allowed: Mapping[str, Sequence[object]] = {
-        "is_planned": (True, False),
-        "purpose": Purpose.values,
-        "agreed_to_police": Answer.values,
-        "offered_without_police": Answer.values,
-    }
-    if value in allowed[field]:
-        setattr(contact, field, value)
 
 
 def _remove_participants(contact: Contact, staying: Sequence[Colleague]) -> None:

@@ -50,17 +50,15 @@ from cases.selectors.visits import (
     visit_of,
     visits_to_log,
 )
-from cases.services.contacts import (
-    ContactFacts,
+from cases.services.contacts import ContactFacts, change_contact, log_contact
+from cases.services.drafts import keep_draft
+from cases.services.signed_contacts import (
     add_addendum,
-    change_contact,
     gaps,
-    log_contact,
     may_strike_out,
     sign_contact,
     strike_out_contact,
 )
-from cases.services.drafts import keep_draft
 from cases.services.visits import required_case
 from cases.views.drafts import PageDraft
 from cases.views.gate import patient_page

@@ -27,9 +27,10 @@ from cases.models.visit import Purpose
 from cases.selectors.patients import open_case_for
 from cases.services.cases import close_case
 from cases.services.contact_reviews import close_review
-from cases.services.contacts import ContactFacts, add_addendum, log_contact, sign_contact, strike_out_contact
+from cases.services.contacts import ContactFacts, log_contact
 from cases.services.drafts import keep_draft
 from cases.services.patients import PatientDetails, RelatedDetails, register_patient
+from cases.services.signed_contacts import add_addendum, sign_contact, strike_out_contact
 from cases.services.visits import VisitPlan, plan_visit, record_visit_outcome
 from core.due import Due, announce
 from crisis_plans.content import Call, PlanContent, ServicePart

@@ -14,8 +14,9 @@ from audit.alerts.models import Alert, AlertStep
 from audit.context import access_context
 from cases.models import Contact, Patient
 from cases.models.visit import Purpose
-from cases.services.contacts import ContactFacts, log_contact, sign_contact
+from cases.services.contacts import ContactFacts, log_contact
 from cases.services.patients import PatientDetails, register_patient
+from cases.services.signed_contacts import sign_contact
 from sim_casework.stories.patients import Pair, days_ago, invented_nhs_number, told_by
 
 # Each with the mentor of the same surname, who looks at their record.

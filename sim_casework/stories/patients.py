@@ -16,9 +16,10 @@ from accounts.models import Team, User
 from audit.context import access_context
 from cases.models import Contact, Patient
 from cases.models.visit import Purpose
-from cases.services.contacts import ContactFacts, log_contact, sign_contact
+from cases.services.contacts import ContactFacts, log_contact
 from cases.services.drafts import keep_draft
 from cases.services.patients import PatientDetails, RelatedDetails, register_patient
+from cases.services.signed_contacts import sign_contact
 from cases.services.visits import VisitPlan, plan_visit
 from crisis_plans.content import Call, PlanContent, ServicePart
 from crisis_plans.models import Involvement, PlanVersion, Service

@@ -74,7 +74,8 @@ CALLS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         {
             "cases.services.visits": "the columns of a typed plan of a visit",
             "cases.services.patients": "the columns of typed patient details",
-            "cases.services.contacts": "the columns of typed facts, and four fields named in the function",
+            "cases.services.contacts": "the columns of typed facts",
+            "cases.services.signed_contacts": "four fields named in the function",
             "crisis_plans.services.drafting": "the columns of typed plan content",
             "core.access_guard": "puts the guard around the driver's own cursor",
             "core.prepared": "the annotations that a query set names itself",

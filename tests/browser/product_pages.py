@@ -33,8 +33,8 @@ from audit.context import access_context
 from audit.reconciliation import compare_changes
 from cases.models import Case, Patient
 from cases.services.break_glass import end_break_glass
-from cases.services.contacts import strike_out_contact
 from cases.services.drafts import keep_draft
+from cases.services.signed_contacts import strike_out_contact
 from core.access_guard import recorded_query
 from crisis_plans.services import announce_review
 from reminders import stuck_mail, ticks

@@ -30,10 +30,9 @@ from cases.models import (
 )
 from cases.selectors.contacts import contacts_to_sign, last_place, text_of, timeline
 from cases.services.cases import close_case
-from cases.services.contacts import (
-    ContactFacts,
+from cases.services.contacts import ContactFacts, change_contact
+from cases.services.signed_contacts import (
     add_addendum,
-    change_contact,
     gaps,
     sign_contact,
     strike_out_contact,

@@ -11,7 +11,8 @@ from django.utils import timezone
 from accounts.models import User
 from cases.models import Contact, ContactReview
 from cases.services.contact_reviews import close_review, review_subject
-from cases.services.contacts import ContactFacts, change_contact, sign_contact
+from cases.services.contacts import ContactFacts, change_contact
+from cases.services.signed_contacts import sign_contact
 from core.errors import DomainError, NotAllowed, NotVisible
 from reminders.models import Reminder
 from tests.contact_log import at_work, logged, looking, planned, posted

@@ -17,7 +17,7 @@ from django.utils import timezone
 from audit.writing import UnexplainedAccess
 from cases.models import Contact, ContactAddendum, ContactClinicalNote, Draft
 from cases.selectors.contacts import own_clinical_text, timeline
-from cases.services.contacts import add_addendum, sign_contact
+from cases.services.signed_contacts import add_addendum, sign_contact
 from core.acting import Acting, acting
 from core.errors import NotAllowed
 from tests.contact_log import at_work, logged, looking, posted, signed

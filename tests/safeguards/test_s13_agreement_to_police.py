@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from cases.models import Contact, ContactSignature
-from cases.services.contacts import gaps, sign_contact
+from cases.services.signed_contacts import gaps, sign_contact
 from core.errors import DomainError
 from tests.contact_log import at_work, logged, looking, posted
 from tests.people import Cast, make_cast

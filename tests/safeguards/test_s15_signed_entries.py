@@ -18,13 +18,8 @@ from cases.models import (
 )
 from cases.selectors.contacts import text_of, timeline
 from cases.services.authorship import authorship
-from cases.services.contacts import (
-    ContactFacts,
-    add_addendum,
-    change_contact,
-    sign_contact,
-    strike_out_contact,
-)
+from cases.services.contacts import ContactFacts, change_contact
+from cases.services.signed_contacts import add_addendum, sign_contact, strike_out_contact
 from core.access_guard import recorded_query
 from core.errors import DomainError, NotAllowed
 from tests.contact_log import at_work, listed, logged, looking, signed

@@ -26,8 +26,8 @@ from cases.services import break_glass_reviews
 from cases.services.authorship import authorship
 from cases.services.break_glass import BreakGlassRequest, end_break_glass, open_break_glass_for
 from cases.services.break_glass_reviews import escalate_overdue_reviews, review_break_glass
-from cases.services.contacts import strike_out_contact
 from cases.services.drafts import keep_draft
+from cases.services.signed_contacts import strike_out_contact
 from core.errors import DomainError, NotAllowed, NotVisible
 from reminders import ticks
 from reminders.models import Notification, Reminder
