@@ -1,4 +1,5 @@
-"""What becomes of an alert: a question to the worker, their answer, an outcome, the end. Each step once, by others.
+"""What becomes of an alert: a question to the worker, their answer, an outcome, the end. Each step once, by others;
+a step that was sent twice is returned as the first send made it.
 
 The database holds the same order, and that nobody of the worker's line takes a step (migrations of audit and accounts).
 """
@@ -41,6 +42,8 @@ def ask_worker(*, by: Any, alert: Alert, question: str) -> AlertStep:
     nobody is known who could be asked, or after they were asked or it was decided.
     """
     current = _for_officer(by, alert)
+    if sent := _sent_before(by, current, _Kind.ASKED, text=question):
+        return sent
     if current.worker is None:
         raise DomainError("Nobody is known who could be asked.")
     if current.is_asked:
@@ -63,6 +66,8 @@ def answer_alert(*, by: Any, alert: Alert, answer: str) -> AlertStep:
     current = question_to(by, alert.pk)
     if current is None:
         raise NotVisible("No such question.")
+    if sent := _sent_before(by, current, _Kind.ANSWERED, text=answer):
+        return sent
     if current.is_answered:
         raise DomainError("You have answered this already.")
     if current.is_decided:
@@ -96,6 +101,8 @@ def decide_alert(*, by: Any, alert: Alert, outcome: str, words: str) -> AlertSte
     worker was heard, or after it was decided.
     """
     current = _for_officer(by, alert)
+    if sent := _sent_before(by, current, _Kind.DECIDED, text=words, outcome=outcome):
+        return sent
     if current.is_decided:
         raise DomainError("This alert has been decided already.")
     if outcome not in AlertStep.Outcome.values:
@@ -119,6 +126,8 @@ def close_alert(*, by: Any, alert: Alert) -> AlertStep:
     Raises: NotVisible, NotAllowed as every step of an officer; DomainError before it is decided, or when it is closed.
     """
     current = _for_officer(by, alert)
+    if sent := _sent_before(by, current, _Kind.CLOSED):
+        return sent
     if current.is_closed:
         raise DomainError("This alert is closed already.")
     if not current.is_decided:
@@ -171,9 +180,23 @@ def _take(by: Any, alert: AlertNow, kind: AlertStep.Kind, **fields: Any) -> Aler
     except IntegrityError as refusal:
         if not (_is_taken_already(refusal) or _has_moved_on(alert)):
             raise
+        if sent := _sent_before(
+            by, alert, kind, text=fields.get("text", ""), outcome=fields.get("outcome", "")
+        ):
+            return sent
         raise DomainError(
             "Somebody has just taken a step in this alert. Look at it again before you go on."
         ) from refusal
+
+
+def _sent_before(
+    by: Any, alert: Alert, kind: AlertStep.Kind, *, text: str = "", outcome: str = ""
+) -> AlertStep | None:
+    """The same step of the same person, made by the first click of two."""
+    same: AlertStep | None = AlertStep.objects.filter(
+        alert=alert, kind=kind, by=by, text=text, outcome=outcome
+    ).first()
+    return same
 
 
 def _is_taken_already(refusal: IntegrityError) -> bool:

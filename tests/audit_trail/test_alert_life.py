@@ -47,7 +47,7 @@ from tests.sessions import sign_in
 Entries = Callable[..., list[LogEntry]]
 WORDS = {
     "ask": {"question": "What led to it?"},
-    "answer": {"answer": "I was on duty."},
+    "answer": {"answer": "I was on duty that night."},
     "decide": {"outcome": "appropriate", "words": "On duty."},
     "close": {},
 }
@@ -102,7 +102,7 @@ def test_an_alert_goes_from_question_to_end_with_everybodys_words(cast: Cast) ->
         (decided_alert, "ivy", "decide", "decided already"),
         (raised_alert, "ivy", "close", "Record what it was"),
         (answered_alert, "ivy", "close", "Record what it was"),
-        (closed_alert, "ivy", "close", "closed already"),
+        (closed_alert, "igor", "close", "closed already"),
     ],
 )
 def test_a_step_out_of_turn_is_refused_in_words(
@@ -111,6 +111,40 @@ def test_a_step_out_of_turn_is_refused_in_words(
     alert = made(cast)
     with pytest.raises(DomainError, match=words):
         take(cast, who, step, alert)
+
+
+@pytest.mark.parametrize(
+    ("made", "who", "step"),
+    [
+        (raised_alert, "ivy", "ask"),
+        (asked_alert, "cal", "answer"),
+        (answered_alert, "ivy", "decide"),
+        (decided_alert, "ivy", "close"),
+    ],
+)
+def test_a_step_sent_twice_is_one_step(
+    cast: Cast, made: Callable[[Cast], Alert], who: str, step: str
+) -> None:
+    """One click after the other, and two at the same moment, of which the second read the alert before the first's step."""
+    alert = made(cast)
+    reader = "question_to" if step == "answer" else "alert_in_scope"
+    with access_context(route="tests", actor=cast[who]):
+        asker = cast[who] if step == "answer" else find_officer(cast[who])
+        as_it_was = getattr(life, reader)(asker, alert.pk)
+    first = take(cast, who, step, alert)
+    reminders = reminders_now()
+    assert take(cast, who, step, alert) == first
+    with (
+        patch.object(life, reader, return_value=as_it_was),
+        patch.object(life, "_sent_before", side_effect=[None, first]),
+    ):
+        assert take(cast, who, step, alert) == first
+    assert reminders_now() == reminders
+
+
+def reminders_now() -> set[tuple[str, int, bool]]:
+    with access_context(route="tests", is_system=True):
+        return {(r.kind, r.recipient_id, r.settled_at is None) for r in Reminder.objects.all()}
 
 
 def test_who_was_not_asked_finds_no_question(cast: Cast) -> None:

@@ -16,6 +16,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.roles import ACTS_OF_ROLE, Act, Role
 from audit import exports, writing
 from audit.context import access_context
 from audit.models import LogEntry
@@ -226,3 +227,12 @@ def test_the_page_asks_for_days_and_a_reason(cast: Cast) -> None:
     shown = ivy.post(reverse("audit:export"), {}).content.decode()
     for message in ("Enter the first day", "Enter the last day", "Say why you export it"):
         assert message in shown
+
+
+def test_a_role_that_only_reads_the_trail_is_not_shown_the_page_of_the_export(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ACTS_OF_ROLE, Role.IG_OFFICER, frozenset({Act.READ_TRAIL}))
+    ivy = sign_in(Client(), cast["ivy"])
+    assert ivy.get(reverse("audit:trail_home")).status_code == 200
+    assert ivy.get(reverse("audit:export")).status_code == 403

@@ -63,6 +63,7 @@ CATCHING = Places(
         "audit.context": (*GUARD, *ATTEMPTS),
         "audit.writing": (*GUARD, *ATTEMPTS),
         "audit.middleware": (*GUARD, *ATTEMPTS),
+        "audit.findings": ("tests/audit_trail/test_unexplained_changes.py",),
         "audit.alerts": (
             "tests/audit_trail/test_alert_life.py",
             "tests/safeguards/test_s32_close_to_the_patient.py",
