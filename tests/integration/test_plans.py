@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -124,6 +125,26 @@ def test_submitted_version_cannot_be_edited_until_it_is_returned(cast: Cast) -> 
     )
     assert saved.about_me == "x"
     assert saved.state == PlanVersion.State.RETURNED
+
+
+def test_what_is_submitted_or_approved_is_not_submitted_again(cast: Cast) -> None:
+    version = submitted(cast)
+    with pytest.raises(DomainError, match="waiting for approval and cannot be changed"):
+        submit(by=cast["amira"], version=version, revision=version.revision)
+    approve(by=cast["lena"], version=version, revision=version.revision)
+    with pytest.raises(DomainError, match="cannot be changed any more"):
+        submit(by=cast["amira"], version=version, revision=version.revision)
+
+
+def test_a_version_that_there_is_not_is_no_version(cast: Cast) -> None:
+    gone = PlanVersion(pk=uuid.uuid4(), patient=cast.nora)
+    for step in (
+        lambda: submit(by=cast["amira"], version=gone, revision=1),
+        lambda: withdraw_submission(by=cast["amira"], version=gone),
+        lambda: approve(by=cast["lena"], version=gone, revision=1),
+    ):
+        with pytest.raises(NotVisible):
+            step()
 
 
 def test_author_takes_a_submission_back(cast: Cast) -> None:

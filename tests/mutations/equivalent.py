@@ -9,6 +9,9 @@ EQUIVALENT: dict[str, str] = {
         "who asks has been asked may(BREAK_GLASS) before, and each role that may break the glass reads all a record has"
     ),
     "cases.permissions: user__is_active=True, expires_at → expires_at": _CLEARED,
+    "crisis_plans.services.drafting:_reloaded: never if fresh is None: raise NotVisible('No such version.')": (
+        "the row was locked, and the right to it asked, a moment before in the same transaction; None would be a fault"
+    ),
     **{
         f"{rule}(uuid): {condition} is not asked": _JOINED
         for rule in ("may_read_patient", "may_read_clinical")
