@@ -80,12 +80,12 @@ def opened(by: User, patient: Patient, **changes: Any) -> BreakGlass:
         return BreakGlass.objects.get(created_by=by, submission_key=asked["submission_key"])
 
 
-def reviewed(by: User, glass: BreakGlass, verdict: str = "appropriate") -> None:
+def reviewed(by: User, glass: BreakGlass, outcome: str = "appropriate") -> None:
     with at_work(by):
         review_break_glass(
             by=by,
             patient_id=glass.patient_id,
             key=glass.pk,
-            verdict=verdict,
+            outcome=outcome,
             words="Rang the crisis line; it was needed.",
         )

@@ -142,9 +142,9 @@ class BreakGlassForm(SentOnceForm):
 class BreakGlassReviewForm(CaseworkForm):
     """What somebody else thinks of it. The words are read by information governance and leads."""
 
-    verdict = RadioField(
+    outcome = RadioField(
         label="What do you think of it?",
-        choices=BreakGlassReview.Verdict.choices,
+        choices=BreakGlassReview.Outcome.choices,
         error_messages={"required": "Choose what you think of it"},
     )
     words = PlainTextField(

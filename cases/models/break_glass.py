@@ -110,14 +110,14 @@ class BreakGlass(PatientItem):
 class BreakGlassReview(PatientItem):
     """What somebody else than its author thinks of it; one row, never edited."""
 
-    class Verdict(models.TextChoices):
+    class Outcome(models.TextChoices):
         APPROPRIATE = "appropriate", "Appropriate"
         INAPPROPRIATE = "inappropriate", "Inappropriate"
         TRAINING = "training", "Understandable; training or advice follows"
         REFERRED = "referred", "Referred for a decision elsewhere"
 
     break_glass = models.OneToOneField(BreakGlass, on_delete=models.PROTECT, related_name="review")
-    verdict = models.CharField(max_length=20, choices=Verdict.choices)
+    outcome = models.CharField(max_length=20, choices=Outcome.choices)
     words = models.TextField()
 
     class Meta(PatientItem.Meta):

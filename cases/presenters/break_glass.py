@@ -95,7 +95,7 @@ def opening_rows(glass: BreakGlass) -> list[dict[str, Any]]:
 def review_rows(review: BreakGlassReview) -> list[dict[str, Any]]:
     return [
         _row("Reviewed by", f"{review.created_by}, {moment(review.created_at)}"),
-        _row("Verdict", str(review.get_verdict_display())),
+        _row("Outcome", str(review.get_outcome_display())),
         _row("Found", review.words, is_text=True),
     ]
 

@@ -217,7 +217,7 @@ _SHOWN = (
     ),
     *(
         f"review__{name}"
-        for name in ("patient", "break_glass", "verdict", "words", "created_at", "created_by")
+        for name in ("patient", "break_glass", "outcome", "words", "created_at", "created_by")
     ),
     *(f"review__created_by__{name}" for name in ("username", "first_name", "last_name")),
 )

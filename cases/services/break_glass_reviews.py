@@ -125,12 +125,12 @@ def escalate_overdue_reviews() -> int:
 
 
 def review_break_glass(
-    *, by: User, patient_id: uuid.UUID, key: uuid.UUID, verdict: str, words: str
+    *, by: User, patient_id: uuid.UUID, key: uuid.UUID, outcome: str, words: str
 ) -> BreakGlassReview:
-    """Record what somebody else found: a verdict and words, once. Settles what it was due for and tells the author.
+    """Record what somebody else found: an outcome and words, once. Settles what it was due for and tells the author.
 
     Raises: NotVisible to who is neither lead of the patient's team nor IG officer of its organisations; NotAllowed to
-    its author and to whom its author leads; DomainError while it is still open, without verdict or words, or when it
+    its author and to whom its author leads; DomainError while it is still open, without outcome or words, or when it
     has been reviewed already.
     """
     glass = break_glass_of(by, patient_id, key)
@@ -140,8 +140,8 @@ def review_break_glass(
         raise NotAllowed(
             "This is your own opening, or that of somebody who leads you: somebody else reviews it."
         )
-    if verdict not in BreakGlassReview.Verdict.values:
-        raise DomainError("Choose what you think of it.", field="verdict")
+    if outcome not in BreakGlassReview.Outcome.values:
+        raise DomainError("Choose what you think of it.", field="outcome")
     if not words.strip():
         raise DomainError("Write what you found and what follows from it.", field="words")
     with transaction.atomic():
@@ -152,11 +152,11 @@ def review_break_glass(
                 "The record is still open. Review it when it is over; a lead of its team can end it now."
             )
         if (before := BreakGlassReview.objects.filter(break_glass=glass).first()) is not None:
-            if before.created_by_id == by.pk and (before.verdict, before.words) == (verdict, words.strip()):
+            if before.created_by_id == by.pk and (before.outcome, before.words) == (outcome, words.strip()):
                 return before  # the same form, sent twice
             raise DomainError("Somebody else has reviewed this meanwhile.")
         review = BreakGlassReview.objects.create(
-            patient_id=patient_id, break_glass=glass, verdict=verdict, words=words.strip(), **authorship(by)
+            patient_id=patient_id, break_glass=glass, outcome=outcome, words=words.strip(), **authorship(by)
         )
         for kind in (OPENED, REVIEW_DUE, OVERDUE, NO_REVIEWER):
             settle(kind=kind, subject=_subject(glass))
@@ -164,7 +164,7 @@ def review_break_glass(
             glass,
             REVIEWED,
             {glass.created_by},
-            f"Your break-glass of {day(glass.opened_at)} was reviewed: {review.get_verdict_display().lower()}.",
+            f"Your break-glass of {day(glass.opened_at)} was reviewed: {review.get_outcome_display().lower()}.",
             "",
         )
     return review

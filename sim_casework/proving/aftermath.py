@@ -32,7 +32,7 @@ def tell_aftermath(people: dict[str, User], northern: list[uuid.UUID]) -> None:
             by=people["lena.lund"],
             patient_id=northern[1],
             key=ended.pk,
-            verdict=BreakGlassReview.Verdict.APPROPRIATE,
+            outcome=BreakGlassReview.Outcome.APPROPRIATE,
             words="It was needed.",
         )
     _alerts(people["callum.carrow"], people["ivy.inch"], northern[0])

@@ -35,7 +35,7 @@ def tell_break_glass(authors: list[User], lead: User, patients: list[Patient]) -
             by=lead,
             patient_id=patients[0].pk,
             key=first,
-            verdict=BreakGlassReview.Verdict.APPROPRIATE,
+            outcome=BreakGlassReview.Outcome.APPROPRIATE,
             words="Spoke with the crisis line and with our colleague: the plan was needed, and only the plan was used.",
         )
 

@@ -129,7 +129,7 @@ def test_two_reviews_at_once_are_one_and_the_other_is_told(cast: Cast) -> None:
     with at_work(cast["sol"]):
         end_break_glass(by=cast["sol"], patient_id=cast.nora.pk, key=glass.pk)
     address = reverse("cases:break_glass_review", args=[cast.nora.pk, glass.pk])
-    fields = {"verdict": "appropriate", "words": "It was needed."}
+    fields = {"outcome": "appropriate", "words": "It was needed."}
     answers = at_once(*((sign_in(Client(), cast[name]), address, fields) for name in ("lena", "ivy", "igor")))
     assert statuses(answers) == [200, 200, 302]
     assert all("meanwhile" in a.content.decode() for a in answers if a.status_code == 200)

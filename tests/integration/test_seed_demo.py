@@ -118,7 +118,7 @@ def test_one_break_glass_was_reviewed_and_one_waits() -> None:
         assert [str(glass.created_by) for glass in waiting] == ["Sara Sedge"]
         routes = {line.entry.route for line in opened_under(waiting[0])}
         assert routes == {"demo.story", "patient_record", "crisis_plans:plan"}
-        assert BreakGlass.objects.filter(review__verdict="appropriate").exists()
+        assert BreakGlass.objects.filter(review__outcome="appropriate").exists()
 
 
 @pytest.mark.usefixtures("told")

@@ -19,6 +19,7 @@ BEFORE_THE_FIRST_RELEASE = {
     ("cases", "0002_patient_search"),
     ("cases", "0005_sent_once"),
     ("cases", "0009_look_ups"),  # NOT NULL columns of a new table
+    ("cases", "0017_review_outcome"),  # a column has a new name
 }
 
 

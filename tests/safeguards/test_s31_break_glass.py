@@ -572,9 +572,9 @@ def test_s31_leads_and_officers_find_it_on_their_home_page_and_review_it(cast: C
         assert "Opened the patient record" in page
         assert "2 times" in page
         assert "Quill" not in page
-        wrong = client.post(review_of(glass), {"verdict": "", "words": ""}).content.decode()
+        wrong = client.post(review_of(glass), {"outcome": "", "words": ""}).content.decode()
         assert "Choose what you think of it" in wrong
-        answer = client.post(review_of(glass), {"verdict": "training", "words": "Rang Sol. Advice follows."})
+        answer = client.post(review_of(glass), {"outcome": "training", "words": "Rang Sol. Advice follows."})
         assert answer.status_code == 302
         done = client.get(review_of(glass)).content.decode()
         assert "Understandable; training or advice follows" in done
@@ -622,7 +622,7 @@ def test_s31_nobody_reviews_their_own(cast: Cast) -> None:
     with time_machine.travel(over(glass)):
         client = sign_in(Client(), cast["lena"])
         assert "somebody else reviews it" in client.get(review_of(glass)).content.decode()
-        sent = client.post(review_of(glass), {"verdict": "appropriate", "words": "Mine."})
+        sent = client.post(review_of(glass), {"outcome": "appropriate", "words": "Mine."})
         assert sent.status_code == 403
         assert "Break-glass by" not in client.get("/").content.decode()
 
@@ -633,7 +633,7 @@ def test_s31_the_database_refuses_a_review_of_ones_own(cast: Cast) -> None:
         BreakGlassReview.objects.create(
             patient=cast.nora,
             break_glass=glass,
-            verdict="appropriate",
+            outcome="appropriate",
             words="Mine.",
             **authorship(cast["sol"]),
         )
@@ -657,7 +657,7 @@ def test_s31_a_lead_reviews_a_deputy_after_the_case_has_closed_for_good(cast: Ca
         assert client.get(review_of(glass)).status_code == 200
         assert "Break-glass by" in client.get("/").content.decode()
         assert (
-            client.post(review_of(glass), {"verdict": "appropriate", "words": "Needed."}).status_code == 302
+            client.post(review_of(glass), {"outcome": "appropriate", "words": "Needed."}).status_code == 302
         )
         entry = trail_entries(route="cases:break_glass_review")[-1]
         assert entry.relationship == "break-glass review"
@@ -681,7 +681,7 @@ def test_s31_somebody_whom_the_author_leads_in_another_team_does_not_review(cast
             BreakGlassReview.objects.create(
                 patient=cast.nora,
                 break_glass=glass,
-                verdict="appropriate",
+                outcome="appropriate",
                 words="Fine.",
                 **authorship(cast["dev"]),
             )
@@ -700,7 +700,7 @@ def test_s31_the_database_refuses_a_review_before_the_end(cast: Cast) -> None:
         BreakGlassReview.objects.create(
             patient=cast.nora,
             break_glass=glass,
-            verdict="appropriate",
+            outcome="appropriate",
             words="Soon.",
             **authorship(cast["lena"]),
         )
@@ -719,10 +719,10 @@ def test_s31_it_is_reviewed_once_and_the_review_stays(cast: Cast) -> None:
             review.save()
 
 
-@pytest.mark.parametrize("changes", [{"verdict": "fine"}, {"words": "  "}])
-def test_s31_a_review_needs_a_verdict_and_words(cast: Cast, changes: dict[str, str]) -> None:
+@pytest.mark.parametrize("changes", [{"outcome": "fine"}, {"words": "  "}])
+def test_s31_a_review_needs_an_outcome_and_words(cast: Cast, changes: dict[str, str]) -> None:
     glass = opened(cast["sol"], cast.nora)
-    typed = {"verdict": "appropriate", "words": "Needed."} | changes
+    typed = {"outcome": "appropriate", "words": "Needed."} | changes
     with time_machine.travel(over(glass)), pytest.raises(DomainError), at_work(cast["lena"]):
         review_break_glass(by=cast["lena"], patient_id=cast.nora.pk, key=glass.pk, **typed)
 

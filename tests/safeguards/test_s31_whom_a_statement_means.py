@@ -123,10 +123,10 @@ def test_s31_a_review_sent_twice_is_one_review_and_blames_nobody(cast: Cast) -> 
     glass = opened(cast["sol"], cast.nora)
     lena = sign_in(Client(), cast["lena"])
     lena.post(f"{record_of(cast.nora)}break-glass/{glass.pk}/end/")
-    said = {"verdict": "appropriate", "words": "Rang the crisis line; it was needed."}
+    said = {"outcome": "appropriate", "words": "Rang the crisis line; it was needed."}
     answers = [lena.post(f"{record_of(cast.nora)}break-glass/{glass.pk}/", said) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [302, 302]
-    other = lena.post(f"{record_of(cast.nora)}break-glass/{glass.pk}/", said | {"verdict": "training"})
+    other = lena.post(f"{record_of(cast.nora)}break-glass/{glass.pk}/", said | {"outcome": "training"})
     assert "reviewed" in other.content.decode()
     with looking():
         assert BreakGlassReview.objects.filter(break_glass=glass).exists()
