@@ -16,7 +16,7 @@ from tests.mutations.removals import NotApplied, Removal, of_lock
 RAW = "tests/row_policies/test_raw_sql.py"
 CATALOGUE = "tests/row_policies/test_catalogue.py"
 ALERTS = "tests/row_policies/test_alerts.py"
-BACKSTOP = ("tests/audit_trail/test_write_backstop.py", "tests/architecture/test_watched_rows.py")
+BACKSTOP = ("tests/architecture/test_watched_rows.py", "tests/audit_trail/test_write_backstop.py")
 STAFF = "tests/safeguards/test_s30_staff_checks.py"
 POLICIES = """
 SELECT tablename, policyname, cmd FROM pg_policies
