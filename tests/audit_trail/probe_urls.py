@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template import engines
 from django.template.response import SimpleTemplateResponse
 from django.urls import include, path
@@ -74,6 +74,14 @@ def save_and_undo(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
         return HttpResponse("kept the phone number")
 
 
+def save_and_refuse(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
+    """Writes, and only then finds that it may not or cannot."""
+    patient = Patient.objects.get(pk=patient_id)
+    patient.phone = "01632 960111"
+    patient.save()
+    raise {"forbidden": PermissionDenied, "unknown": Http404, "broken": RuntimeError}[request.GET["how"]]
+
+
 def register_and_undo(request: HttpRequest) -> HttpResponse:
     """A registration that is undone leaves nobody whom the entry could be about."""
     user = signed_in_user(request)
@@ -127,6 +135,7 @@ urlpatterns = [
     path("probe/patients/<uuid:patient_id>/lazily/", lazily, name="lazily"),
     path("probe/patients/<uuid:patient_id>/clash/", clash, name="clash"),
     path("probe/patients/<uuid:patient_id>/undo/", save_and_undo, name="undo"),
+    path("probe/patients/<uuid:patient_id>/refuse/", save_and_refuse, name="refuse"),
     path("probe/patients/<uuid:patient_id>/close/", close_own_case, name="close"),
     path("probe/patients/<uuid:patient_id>/count/", count_behind_the_back, name="count"),
     path("probe/patients/<uuid:patient_id>/post/", require_POST(show), name="post_only"),

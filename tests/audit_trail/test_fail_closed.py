@@ -89,6 +89,14 @@ def test_what_the_request_wrote_is_rolled_back_with_its_entry(
     assert Patient.objects.get(pk=cast.nora.pk).phone == ""
 
 
+@pytest.mark.parametrize(("how", "status"), [("forbidden", 403), ("unknown", 404), ("broken", 500)])
+def test_what_a_view_wrote_before_it_refused_or_broke_does_not_stay(
+    amira: Client, cast: Cast, unrecorded: None, how: str, status: int
+) -> None:
+    assert amira.get(probe(cast, "refuse"), {"how": how}).status_code == status
+    assert Patient.objects.get(pk=cast.nora.pk).phone == ""
+
+
 def test_a_database_that_goes_away_in_the_middle_of_a_view_is_answered_with_503(
     amira: Client, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -97,7 +97,7 @@ TEXTS: list[tuple[str, str, str, tuple[str, ...]]] = [
         "accounts.selectors",
         "[m for m in current_memberships(user) if m.is_cleared]",
         "current_memberships(user)",
-        (STAFF, *RULE),
+        (f"{MATRIX}::test_mentor_whose_check_has_lapsed", STAFF),
     ),
     (
         "accounts.selectors",
