@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.roles import Act
 from cases.models import Case, Patient, PatientGroupObjectPermission
-from cases.services import cases, contact_reviews, contacts, drafts, patients, visits
+from cases.services import cases, contact_reviews, contacts, drafts, patients, signed_contacts, visits
 from cases.services.contacts import ContactFacts
 from cases.services.patients import PatientDetails
 from cases.services.visits import VisitPlan
@@ -69,11 +69,11 @@ SERVICES: dict[str, Do] = {
     "change_contact": lambda by, it: contacts.change_contact(
         by=by, contact=it.contact, version=1, facts=facts()
     ),
-    "sign_contact": lambda by, it: contacts.sign_contact(by=by, contact=it.contact, version=1),
-    "add_addendum": lambda by, it: contacts.add_addendum(
+    "sign_contact": lambda by, it: signed_contacts.sign_contact(by=by, contact=it.contact, version=1),
+    "add_addendum": lambda by, it: signed_contacts.add_addendum(
         by=by, contact=it.signed, reason="More", text="Rain."
     ),
-    "strike_out_contact": lambda by, it: contacts.strike_out_contact(
+    "strike_out_contact": lambda by, it: signed_contacts.strike_out_contact(
         by=by, contact=it.signed, reason="Wrong"
     ),
     "keep_draft": lambda by, it: drafts.keep_draft(by=by, patient=it.cast.nora, form="probe", data={}),
@@ -108,7 +108,7 @@ CLINICAL: dict[str, Do] = {
     "log_contact": lambda by, it: contacts.log_contact(
         by=by, patient=it.cast.nora, submission_key=uuid.uuid4(), facts=facts(clinical_text="Slept badly.")
     ),
-    "add_addendum": lambda by, it: contacts.add_addendum(
+    "add_addendum": lambda by, it: signed_contacts.add_addendum(
         by=by, contact=it.signed, reason="More", text="Rain.", is_clinical_only=True
     ),
 }
