@@ -18,7 +18,7 @@ $$;
 SET session_replication_role = replica;
 
 CREATE TEMP TABLE happening ON COMMIT PRESERVE ROWS AS
-SELECT i AS entry, now() - interval '1 hour' - (pg_temp.size('entries') - i) * interval '364 days' / pg_temp.size('entries') AS at,
+SELECT i AS entry, now() - interval '1 hour' - (pg_temp.size('entries') - i)::float8 / pg_temp.size('entries') * interval '364 days' AS at,
        (pg_temp.mix(i) % pg_temp.size('patients'))::int + 1 AS n,
        CASE WHEN i % 40 = 0 THEN 'list' WHEN i % 5 = 0 THEN 'change' ELSE 'open' END AS kind
 FROM generate_series(1, pg_temp.size('entries')) AS i;
