@@ -106,9 +106,6 @@ def _place(context: AccessContext, request: HttpRequest) -> None:
     purposes = settings.ACCESS_PURPOSES
     # Pages where apps meet have no namespace; the setting names them one by one.
     context.purpose = context.purpose or purposes.get(context.route) or purposes.get(match.namespace, "")
-    patient = match.kwargs.get("patient_id")
-    if isinstance(patient, uuid.UUID):
-        context.asked_for = patient
 
 
 def patient_in(path: str) -> uuid.UUID | None:

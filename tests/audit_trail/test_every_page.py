@@ -12,11 +12,13 @@ import pytest
 from django.conf import settings
 from django.db import transaction
 from django.test import Client
+from django.urls import reverse
 
+from audit.middleware import patient_in
 from audit.models import LogEntry
 from audit.writing import session_reference, stored_row_mac
 from core.access_guard import UnrecordedAccess
-from sim_casework.proving.addresses import every_route
+from sim_casework.proving.addresses import every_route, parameters_of
 from tests.permissions.everything import Everything, make_everything
 from tests.sessions import sign_in
 
@@ -245,3 +247,13 @@ def test_nobodys_attempt_is_recorded_with_whom_it_was_about(everything: Everythi
             assert (entry.actor, entry.outcome, entry.remote_addr) == (None, "denied", "203.0.113.9")
             assert names_of(everything, entry, is_opened=False) == row.opened
             transaction.set_rollback(True)
+
+
+@pytest.mark.django_db
+def test_every_address_with_a_patients_key_says_whom_it_asks_for() -> None:
+    """The middleware reads it from the path, before a page is found: also a refused method is about somebody."""
+    everything = make_everything()
+    asked = {route: everything.keys(route) for route in every_route() if "patient_id" in parameters_of(route)}
+    assert len(asked) > 20
+    for route, keys in asked.items():
+        assert patient_in(reverse(route, kwargs=keys)) == keys["patient_id"], route

@@ -202,7 +202,6 @@ TEXTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     ),
     ("audit.middleware", "                if response.streaming:", "                if False:", GUARD),
     ("audit.middleware", "            asked_for=patient_in(request.path_info),\n", "", ATTEMPTS),
-    ("audit.middleware", "        context.asked_for = patient\n", "        pass\n", ATTEMPTS),
     (
         "audit.writing",
         "    rows, subject_rows = [], []\n",

@@ -133,7 +133,7 @@ def from_catalogue(connection: psycopg.Connection) -> Iterator[Removal]:
 def _catching(table: str, trigger: str) -> tuple[str, ...]:
     places = {
         "cleared_until": (STAFF, WALK),
-        "only_added": (STAFF,),
+        "only_added": (STAFF, *EVERY_PLACE),
         "search_names": (RAW, "tests/integration/test_patients_registering.py"),
     }
     if trigger.startswith("audit_note_"):
