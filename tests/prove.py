@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sim_casework.devstack.paths import REPOSITORY
@@ -26,6 +27,7 @@ from tests.proofs import FIGURES
 RESULTS = REPOSITORY / "benchmarks" / "results"
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-m", "prove", "--no-header")
 PERMISSIONS = "tests/permissions"
+ONE_AT_A_TIME = Lock()
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,17 @@ def main() -> int:
     chosen = [part for part in PARTS if asked.only in part.name]
     RESULTS.mkdir(exist_ok=True)
     with ThreadPoolExecutor(asked.jobs) as pool:
-        done = list(pool.map(run, chosen))
-    kept = keep({result["part"]: result for result in done})
-    sys.stdout.write(as_text(kept))
+        done = list(pool.map(run_and_keep, chosen))
+    sys.stdout.write((RESULTS / "prove.txt").read_text())
     return 0 if done and all(result["outcome"] == "proved" for result in done) else 1
+
+
+def run_and_keep(part: Part) -> dict[str, Any]:
+    """Kept at once: a later part that is cut off takes nothing with it."""
+    result = run(part)
+    with ONE_AT_A_TIME:
+        keep(result)
+    return result
 
 
 def run(part: Part) -> dict[str, Any]:
@@ -102,13 +111,13 @@ def machine() -> dict[str, Any]:
     }
 
 
-def keep(new: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def keep(new: dict[str, Any]) -> None:
     path = RESULTS / "prove.json"
-    old = {result["part"]: result for result in json.loads(path.read_text())} if path.exists() else {}
-    results = [(old | new)[part.name] for part in PARTS if part.name in old | new]
+    told = json.loads(path.read_text()) if path.exists() else []
+    by_part = {result["part"]: result for result in [*told, new]}
+    results = [by_part[part.name] for part in PARTS if part.name in by_part]
     path.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
     (RESULTS / "prove.txt").write_text(as_text(results))
-    return results
 
 
 def as_text(results: list[dict[str, Any]]) -> str:
