@@ -103,7 +103,7 @@ def machine() -> dict[str, Any]:
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _git("rev-parse", "--short", "HEAD")
-        + ("+" if _git("status", "--porcelain", "-uno") else ""),
+        + ("+" if _git("status", "--porcelain", "-uno", "--", ".", ":!benchmarks/results") else ""),
         "cpu": _cpu(),
         "cores": os.cpu_count(),
         "load": [round(load, 1) for load in os.getloadavg()],
