@@ -68,7 +68,7 @@ def open_break_glass_for(*, by: User, request: BreakGlassRequest) -> Opening:
     already is not made longer. The trail keeps a keyed digest of the statement.
 
     Raises: NotAllowed to other roles; DomainError for a missing reason, a sentence under 20 characters, a time over
-    four hours, or a form whose opening is over.
+    four hours, a form whose opening is over, or one that has opened the record of somebody else.
     """
     if not may(by, Act.BREAK_GLASS):
         raise NotAllowed("Clinical roles may break the glass.")
@@ -77,7 +77,7 @@ def open_break_glass_for(*, by: User, request: BreakGlassRequest) -> Opening:
     with transaction.atomic():
         # One request of a user after the other: attempts are counted, and two clicks open once.
         User.objects.select_for_update(no_key=True).get(pk=by.pk)
-        if (sent := _sent_before(by, request.submission_key)) is not None:
+        if (sent := _sent_before(by, request)) is not None:
             return sent
         if _wrong_statements(by) >= WRONG_STATEMENTS:
             current_context().notes["refused"] = "too many statements without a match"
@@ -132,14 +132,19 @@ def _tell_trail(request: BreakGlassRequest) -> None:
     context.reason = f"Break-glass: {BreakGlass.Reason(request.reason).label}"
 
 
-def _sent_before(by: User, submission_key: uuid.UUID) -> Opening | None:
-    mine = BreakGlass.objects.filter(created_by=by, submission_key=submission_key)
+def _sent_before(by: User, request: BreakGlassRequest) -> Opening | None:
+    mine = BreakGlass.objects.filter(created_by=by, submission_key=request.submission_key)
     if not mine.exists():
         return None
-    still_open = open_break_glass(by).filter(submission_key=submission_key).first()
+    still_open = open_break_glass(by).filter(submission_key=request.submission_key).first()
     if still_open is None:
         raise DomainError(
             "This page has opened a record already, and its time is over. Open the page again and give your reason anew."
+        )
+    # The same words whether the other statement fits somebody or nobody.
+    if patient_stated(request.whom) != still_open.patient_id:
+        raise DomainError(
+            "This page has opened a record already, of somebody else. Open the page again and give your reason anew."
         )
     return Opening(Answer.OPENED, still_open.patient_id)
 
@@ -149,7 +154,9 @@ def _wrong_statements(by: User) -> int:
 
 
 def _open(by: User, key: uuid.UUID, request: BreakGlassRequest) -> None:
-    now = timezone.now()
+    # The clock of the host that ended the last one may be ahead of this one's.
+    last = BreakGlass.objects.filter(created_by=by, patient=key).order_by("-opened_at").first()
+    now = max(timezone.now(), last.over_at) if last else timezone.now()
     role = next(m for m in working_memberships(by) if Act.BREAK_GLASS in ACTS_OF_ROLE[m.role])
     glass = BreakGlass.objects.create(
         patient_id=key,

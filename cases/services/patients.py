@@ -21,7 +21,7 @@ from audit.context import current_context
 from cases.look_ups import SamePerson, records_of_same_person, references_of, team_of
 from cases.models import OtherName, Patient, RelatedPerson
 from cases.nhs_numbers import usable_nhs_number
-from cases.permissions import can, visible_patients
+from cases.permissions import can, is_under_break_glass_alone, visible_patients
 from cases.services.authorship import authorship, require
 from cases.services.cases import open_case
 from core import due
@@ -89,19 +89,20 @@ def register_patient(
     the same name and date of birth.
 
     Raises: NotAllowed outside of the user's teams; DomainError for an unusable NHS number, for one that a visible
-    patient of the team has, for a visible namesake born the same day, and for mentors without the role.
+    patient of the team has, for a visible namesake born the same day, for a form that has registered somebody else, and
+    for mentors without the role.
     """
     if team not in teams_in_which(by, Act.REGISTER_PATIENT):
         raise NotAllowed("You may not register patients in this team.")
     checked = _with_checked_number(details)
     for _ in range(_ATTEMPTS):
-        if submission_key and (earlier := _sent_before(by, submission_key)):
+        if submission_key and (earlier := _sent_before(by, submission_key, checked)):
             return earlier
         try:
             _refuse_visible_match(by, team, checked, is_somebody_else=is_somebody_else)
         except DomainError:
             # The first send may have been committed since it was looked for: then this match is its own.
-            if submission_key and (earlier := _sent_before(by, submission_key)):
+            if submission_key and (earlier := _sent_before(by, submission_key, checked)):
                 return earlier
             raise
         hidden = _hidden_matches(by, checked, apart_from=None)
@@ -194,8 +195,13 @@ def _with_checked_number(details: PatientDetails) -> PatientDetails:
     return replace(details, nhs_number=usable_nhs_number(details.nhs_number))
 
 
-def _sent_before(by: User, submission_key: uuid.UUID) -> Patient | None:
-    return visible_patients(by).filter(created_by=by, submission_key=submission_key).first()
+def _sent_before(by: User, submission_key: uuid.UUID, details: PatientDetails) -> Patient | None:
+    earlier: Patient | None = (
+        visible_patients(by).filter(created_by=by, submission_key=submission_key).first()
+    )
+    if earlier is not None and not visible_patients(by).filter(_same_person(details), pk=earlier.pk).exists():
+        raise DomainError("This page has registered somebody else already. Open a new registration.")
+    return earlier
 
 
 def _refuse_visible_match(by: User, team: Team, details: PatientDetails, *, is_somebody_else: bool) -> None:
@@ -224,7 +230,10 @@ def _same_person(details: PatientDetails) -> Q:
 
 
 def _hidden_matches(by: User, details: PatientDetails, *, apart_from: uuid.UUID | None) -> list[SamePerson]:
-    """Patients whom the user may not know and who may be the same person. Nothing of it may reach a page."""
+    """Patients whom the user may not know and who may be the same person. Nothing of it may reach a page.
+
+    Whom break-glass alone shows is not the user's to know of: their leads are told.
+    """
     matches = records_of_same_person(
         given_name=details.given_name,
         family_name=details.family_name,
@@ -235,7 +244,8 @@ def _hidden_matches(by: User, details: PatientDetails, *, apart_from: uuid.UUID 
         visible = set(
             visible_patients(by).filter(pk__in=[m.patient for m in matches]).values_list("pk", flat=True)
         )
-    return [match for match in matches if match.patient not in visible and match.patient != apart_from]
+    known = {key for key in visible if not is_under_break_glass_alone(by, key)}
+    return [match for match in matches if match.patient not in known and match.patient != apart_from]
 
 
 def _is_in_question(hidden: list[SamePerson], team: Team) -> bool:

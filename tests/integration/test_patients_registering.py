@@ -444,10 +444,25 @@ def test_a_second_send_that_meets_its_own_first_as_a_namesake_leads_to_it(
     first = register(sign_in(Client(), cast["amira"]), data)["Location"]
     look, looked = patients._sent_before, []
 
-    def too_early(by: User, key: uuid.UUID) -> Patient | None:
+    def too_early(by: User, key: uuid.UUID, details: patients.PatientDetails) -> Patient | None:
         looked.append(key)
-        return look(by, key) if len(looked) > 1 else None
+        return look(by, key, details) if len(looked) > 1 else None
 
     monkeypatch.setattr(patients, "_sent_before", too_early)
     assert register(sign_in(Client(), cast["amira"]), data)["Location"] == first
     assert len(looked) == 2
+
+
+@pytest.mark.django_db
+def test_a_form_sent_again_for_somebody_else_registers_nobody_and_says_so() -> None:
+    """ "Back", another person typed over the first: they must not believe that it was saved."""
+    cast = make_cast()
+    amira = sign_in(Client(), cast["amira"])
+    data = form_data(cast)
+    register(amira, data)
+    answer = register(amira, data | {"given_name": "Bea", "date_of_birth_year": "1999"})
+    assert answer.status_code == 200
+    assert "This page has registered somebody else already" in answer.content.decode()
+    assert 'value="Bea"' in answer.content.decode()
+    with access_context(route="test", is_system=True):
+        assert not Patient.objects.filter(given_name="Bea").exists()

@@ -16,6 +16,7 @@ from audit.models import EntrySubject, LogEntry
 from cases.models import Case, OtherName, Patient
 from cases.services.patients import POSSIBLE_DUPLICATE, REGISTERED
 from reminders.models import Reminder
+from tests.break_glass import opened
 from tests.patients import form_data, invented_nhs_number, register, registered
 from tests.people import Cast, make_cast
 from tests.sessions import sign_in
@@ -90,6 +91,14 @@ def test_s27_a_match_becomes_a_task_of_the_leads_concerned_and_of_nobody_else(ca
     assert "North team (01632 960101)" in task.text
     assert "same NHS number" in task.text
     assert "Wren" not in task.text
+
+
+def test_s27_break_glass_does_not_keep_a_match_from_the_leads(cast: Cast) -> None:
+    """Whoever opens a record for an hour does not thereby know of it: the other team is told as if they had not."""
+    theirs = southern_patient(cast, nhs_number=NUMBER)
+    opened(cast["amira"], theirs)
+    register(sign_in(Client(), cast["amira"]), form_data(cast, nhs_number=NUMBER))
+    assert [(task.recipient.username, task.patient_id) for task in tasks()] == [("sia", theirs.pk)]
 
 
 def test_s27_a_match_stands_on_the_trail_as_a_duplicate_check_and_not_as_opened(cast: Cast) -> None:

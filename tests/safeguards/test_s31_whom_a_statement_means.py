@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+import time_machine
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
@@ -12,6 +13,7 @@ from django.utils import timezone
 from accounts.models import User
 from cases.models import BreakGlass, BreakGlassReview, OtherName, Patient
 from cases.services.authorship import authorship
+from cases.services.break_glass import end_break_glass
 from cases.services.break_glass_reviews import OPENED
 from reminders.models import Reminder
 from tests.break_glass import ask, by_name, by_number, opened, stated
@@ -142,3 +144,31 @@ def test_s31_who_cannot_end_it_is_not_told_to(cast: Cast) -> None:
         }
     assert "end it if it should not be" in told["lena"]
     assert "end it if" not in told["ivy"]
+
+
+@pytest.mark.parametrize("whom", ["somebody", "nobody"])
+def test_s31_a_form_sent_again_for_somebody_else_opens_neither(cast: Cast, whom: str) -> None:
+    """ "Back", another reference typed over the first. The same words, whether there is such a person or not."""
+    with at_work(cast["amira"]):
+        other = registered(cast)
+    sol = sign_in(Client(), cast["sol"])
+    form = stated(cast.nora)
+    assert ask(sol, form).headers["Location"] == record_of(cast.nora)
+    again = ask(sol, form | {"reference": other.reference if whom == "somebody" else "SC-222222"})
+    assert again.status_code == 200
+    assert "This page has opened a record already, of somebody else" in again.content.decode()
+    assert [glass.patient_id for glass in opened_rows()] == [cast.nora.pk]
+    assert ask(sol, form).headers["Location"] == record_of(cast.nora)
+
+
+def test_s31_asked_again_of_a_host_whose_clock_is_behind(cast: Cast) -> None:
+    sol = sign_in(Client(), cast["sol"])
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        ask(sol, stated(cast.nora))
+        (first,) = opened_rows()
+        clock.shift(10)
+        with at_work(cast["sol"]):
+            end_break_glass(by=cast["sol"], patient_id=cast.nora.pk, key=first.pk)
+        clock.shift(-5)
+        assert ask(sol, stated(cast.nora)).headers["Location"] == record_of(cast.nora)
+    assert len(opened_rows()) == 2
