@@ -443,9 +443,12 @@ class AccessWalk(Walk):
             )
 
         def told(_: None) -> Told:
+            # Made again in the same moment until the same hour, it is no change.
+            is_change = self.world.exceptions.get((user, about)) != until
             self.world.exceptions[user, about] = until
             # The entry names the object, and for that the patient is read.
-            return Told({about: {"system"}}, self.changes(["cases.patientuserobjectpermission"], about))
+            kinds = ["cases.patientuserobjectpermission"] if is_change else []
+            return Told({about: {"system"}}, self.changes(kinds, about))
 
         self.step("make an exception", work, by=None, told=told, touched=(user,))
 
