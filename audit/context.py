@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from core.models import GuardedModel
 
 
+# The relationship of whoever a registration or an edit matched. Officers who do not review that person are not told,
+# or the trail would say what the pages hide: that somebody is known elsewhere (S27, S28).
+DUPLICATE_CHECK = "duplicate check"
+
+
 @dataclass(slots=True)
 class PendingEntry:
     """An entry noted during the work: a change, a sign-in, a search. ``actor`` overrides the context's."""

@@ -87,8 +87,7 @@ def shown_line(line: Line, *, of_patient: bool) -> ShownLine:
     """One entry as the timeline shows it; on a patient's own page without saying whom it is about."""
     entry = line.entry
     opened = any(subject.is_opened for subject in line.subjects) if line.subjects else None
-    relationship = line.subjects[0].relationship if of_patient and line.subjects else entry.relationship
-    told = tell(entry, is_opened=opened, relationship=relationship)
+    told = tell(entry, is_opened=opened, relationship=line.relationship)
     tags = [{"text": _OUTCOMES[entry.outcome], "tone": "red"}] if entry.outcome in _OUTCOMES else []
     return ShownLine(
         kind=_SHAPES[told.kind],

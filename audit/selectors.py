@@ -10,11 +10,12 @@ from typing import Any, Self
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from audit.context import current_context
+from audit.context import DUPLICATE_CHECK, current_context
 from audit.models import EntrySubject, LogEntry
 from audit.providers import Officer, Relationship, people_under_review
 from core.access_guard import recorded_query
 from core.keyset import cursor_moment
+from core.models import GuardedQuerySet
 from core.prepared import Prepared, read_together
 
 PAGE_SIZE = 50
@@ -81,10 +82,17 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An entry with those of its subjects that the page is about."""
+    """An entry with those of its subjects that the page is about and its reader may know of.
+
+    The entry's own ``relationship`` is of all its subjects, and so not for readers; this one is of those here.
+    """
 
     entry: LogEntry
     subjects: tuple[Subject, ...]
+
+    @property
+    def relationship(self) -> str:
+        return ", ".join(sorted({subject.relationship for subject in self.subjects}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +139,7 @@ def _about(patient: uuid.UUID) -> QuerySet[EntrySubject]:
 
 _TOLD = (
     "timestamp", "action", "outcome", "changes", "actor_id", "actor_name", "on_behalf_of", "additional_data", "role",
-    "team", "organisation", "relationship", "reason", "route", "content_type_id",
+    "team", "organisation", "reason", "route", "content_type_id",
 )  # fmt: skip
 _NEWEST_ABOUT = Prepared(
     lambda patient: _about(patient).order_by("-at", "-entry_id")[: PAGE_SIZE + 1], patient=uuid.UUID
@@ -141,7 +149,7 @@ _NEWEST_ABOUT = Prepared(
 def trail_of_worker(officer: Officer, worker: int, filters: Filters, cursor: Cursor | None) -> Page:
     """What one worker of the officer's organisation did, with the patients under the officer's review named."""
     entries = LogEntry.objects.filter(actor=worker, actor__in=officer.workers).filter(
-        _narrowed_entries(filters)
+        _narrowed_entries(officer, filters)
     )
     return _page_of_entries(officer, entries, cursor)
 
@@ -180,13 +188,17 @@ def entries_in_scope(officer: Officer) -> QuerySet[LogEntry]:
 
 
 def all_entries(officer: Officer, filters: Filters, cursor: Cursor | None) -> Page:
-    return _page_of_entries(officer, entries_in_scope(officer).filter(_narrowed_entries(filters)), cursor)
+    return _page_of_entries(
+        officer, entries_in_scope(officer).filter(_narrowed_entries(officer, filters)), cursor
+    )
 
 
 def recent_refusals(officer: Officer, filters: Filters, cursor: Cursor | None) -> Page:
     """What was denied, not found or failed."""
     entries = (
-        entries_in_scope(officer).filter(~Q(outcome=LogEntry.Outcome.OK)).filter(_narrowed_entries(filters))
+        entries_in_scope(officer)
+        .filter(~Q(outcome=LogEntry.Outcome.OK))
+        .filter(_narrowed_entries(officer, filters))
     )
     return _page_of_entries(officer, entries, cursor)
 
@@ -260,11 +272,20 @@ def _with_subjects(officer: Officer, entries: list[LogEntry]) -> Iterator[Line]:
         yield Line(entry, tuple(subjects.get(entry.pk, ())))
 
 
-def _subjects_of(officer: Officer, entries: Collection[LogEntry]) -> dict[int, list[Subject]]:
+def _subjects_told(officer: Officer) -> GuardedQuerySet[Any]:
+    """The subject rows the officer may know of: all but those of others whom only a duplicate check put there."""
     under_review = people_under_review().keys(officer.user).filter(pk=OuterRef("patient_id"))
+    rows: GuardedQuerySet[Any] = EntrySubject.objects.annotate(is_under_review=Exists(under_review)).filter(
+        ~Q(relationship=DUPLICATE_CHECK) | Q(is_under_review=True)
+    )
+    return rows
+
+
+def _subjects_of(officer: Officer, entries: Collection[LogEntry]) -> dict[int, list[Subject]]:
     with recorded_query("patients on entries of the trail"):
         rows = list(
-            EntrySubject.objects.filter(
+            _subjects_told(officer)
+            .filter(
                 entry_id__in=[entry.pk for entry in entries],
                 at__gte=min(entry.timestamp for entry in entries),
                 at__lte=max(entry.timestamp for entry in entries),
@@ -276,7 +297,7 @@ def _subjects_of(officer: Officer, entries: Collection[LogEntry]) -> dict[int, l
                 "patient_reference",
                 "is_opened",
                 "relationship",
-                Exists(under_review),
+                "is_under_review",
             )
         )
     found: dict[int, list[Subject]] = {}
@@ -295,8 +316,8 @@ def _subjects_of(officer: Officer, entries: Collection[LogEntry]) -> dict[int, l
     return found
 
 
-def _narrowed_entries(filters: Filters) -> Q:
-    subjects = EntrySubject.objects.filter(entry_id=OuterRef("pk"), at=OuterRef("timestamp"))
+def _narrowed_entries(officer: Officer, filters: Filters) -> Q:
+    subjects = _subjects_told(officer).filter(entry_id=OuterRef("pk"), at=OuterRef("timestamp"))
     opened = Exists(subjects.filter(is_opened=True))
     by_kind = {
         "opened": Q(opened),

@@ -5,6 +5,7 @@ Kept in one place, because a test holds it to the list of addresses: none withou
 
 from __future__ import annotations
 
+from audit.context import DUPLICATE_CHECK
 from audit.sentences import Words
 
 ROUTES: dict[str, Words] = {
@@ -248,5 +249,5 @@ RELATIONSHIPS = {
     "exception": "by an exception made for this person, with a last day",
     "alert review": "looks into an alert about an access to this patient",
     "alert question": "was asked about an access of theirs to this patient",
-    "duplicate check": "matched by a check for duplicates; nothing of the record was shown",
+    DUPLICATE_CHECK: "matched by a check for duplicates; nothing of the record was shown",
 }

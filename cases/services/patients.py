@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.models import Team, User
 from accounts.roles import Act
 from accounts.selectors import members_who_may, teams_in_which
-from audit.context import current_context
+from audit.context import DUPLICATE_CHECK, current_context
 from cases.look_ups import SamePerson, records_of_same_person, references_of, team_of
 from cases.models import OtherName, Patient, RelatedPerson
 from cases.nhs_numbers import usable_nhs_number
@@ -34,7 +34,6 @@ REGISTERED = (
     "to get in touch."
 )
 POSSIBLE_DUPLICATE = "possible-duplicate"
-_DUPLICATE_CHECK = "duplicate check"
 _ATTEMPTS = 4
 
 
@@ -166,7 +165,7 @@ def require_lead_of_team(*, by: User, patient: uuid.UUID) -> str:
     Raises: NotVisible for anybody else.
     """
     context = current_context()
-    context.concerns(patient, relationship=_DUPLICATE_CHECK)
+    context.concerns(patient, relationship=DUPLICATE_CHECK)
     teams = teams_in_which(by, Act.CHANGE_CASE)
     if team_of(patient) not in {team.pk for team in teams}:
         raise NotVisible("No such patient.")
@@ -240,7 +239,7 @@ def _hidden_matches(by: User, details: PatientDetails, *, apart_from: uuid.UUID 
         born=details.date_of_birth,
         nhs_number=details.nhs_number,
     )
-    with recorded_query(_DUPLICATE_CHECK):
+    with recorded_query(DUPLICATE_CHECK):
         visible = set(
             visible_patients(by).filter(pk__in=[m.patient for m in matches]).values_list("pk", flat=True)
         )
@@ -297,7 +296,7 @@ def _tell_leads(registered: Patient, team: Team, matches: list[SamePerson]) -> N
     teams = {found.pk: found for found in Team.objects.filter(pk__in={match.team for match in matches})}
     references = references_of([match.patient for match in matches])
     for match in matches:
-        context.concerns(match.patient, relationship=_DUPLICATE_CHECK)
+        context.concerns(match.patient, relationship=DUPLICATE_CHECK)
         leads = list(members_who_may(teams[match.team], Act.CHANGE_CASE))
         # After the case has closed for good not even the leads see the record; the task reaches them all the same.
         leads_see_it = any(can(lead, Act.OPEN_RECORD, match.patient) for lead in leads)

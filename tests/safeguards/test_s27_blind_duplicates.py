@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import io
 import re
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from audit.context import access_context
 from audit.models import EntrySubject, LogEntry
+from audit.sentences import KINDS
 from cases.models import Case, OtherName, Patient
 from cases.services.patients import POSSIBLE_DUPLICATE, REGISTERED
 from reminders.models import Reminder
@@ -56,6 +60,7 @@ def answer_of(cast: Cast, **changes: Any) -> tuple[int, str, str]:
 def neutral(text: str) -> str:
     text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "<key>", text)
     text = re.sub(r"SC-[0-9A-Z]{6}", "<reference>", text)
+    text = re.sub(r"\bcase [0-9a-f]{8}\b", "<case>", text)
     text = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "<token>", text)
     return re.sub(r'data-(session-ends-at|server-now)="[^"]*"', "<clock>", text)
 
@@ -230,3 +235,70 @@ def test_s27_a_search_reads_the_same_whether_somebody_elses_patient_exists_or_no
             created_by=cast["sol"],
         )
     assert page() == before
+
+
+def exported(officer: Client) -> list[dict[str, str]]:
+    today = timezone.localdate()
+    days = {
+        f"{end}_{part}": getattr(today, part)
+        for end in ("since", "until")
+        for part in ("day", "month", "year")
+    }
+    file = officer.post(reverse("audit:export"), days | {"reason": "Yearly audit"}).content.decode()
+    return list(csv.DictReader(io.StringIO(file)))
+
+
+def all_an_officer_reads(officer: Client, worker: int, *patients: Patient) -> dict[str, Any]:
+    """Each page of the trail that could tell, narrowed in each way, and the file; without what is random or a time."""
+    lists = [reverse("audit:worker_trail", args=[worker]), reverse("audit:entries")]
+    lists += [reverse("audit:patient_trail", args=[patient.pk]) for patient in patients]
+    places = [f"{place}?kind={kind}" for place in lists for kind in ("", *KINDS)]
+    places += [reverse(f"audit:{name}") for name in ("trail_home", "refusals", "changes", "alerts")]
+    file = exported(officer)
+    read: dict[str, Any] = {}
+    for number, place in enumerate(places):
+        page = neutral(officer.get(place).content.decode())
+        read[f"{number} {neutral(place)}"] = re.sub(r"\d\d(:|%3A)\d\d\S*", "<time>", page)
+    for row in file:
+        row |= dict.fromkeys(("at", "request_id", "session", "entry"), "")
+    read["file"] = [{name: neutral(value) for name, value in row.items()} for row in file]
+    return read
+
+
+def test_s27_the_registrars_own_officer_reads_the_same_with_and_without_a_match(cast: Cast) -> None:
+    numbers = [invented_nhs_number(seed) for seed in (3, 5, 7, 9)]
+
+    def read(*, hidden: list[str], name: str) -> dict[str, Any]:
+        """After a registration and an edit in the North, with these two people in the South."""
+        with transaction.atomic():
+            southern_patient(cast, nhs_number=hidden[0], family_name=name)
+            southern_patient(cast, nhs_number=hidden[1], given_name="Quite", family_name="Different")
+            amira = sign_in(Client(), cast["amira"])
+            register(amira, form_data(cast, nhs_number=numbers[0]))
+            edit(amira, cast.nora, nhs_number=numbers[1])
+            with access_context(route="test", is_system=True):
+                new = Patient.objects.get(family_name="Alder", team=cast.north)
+            everything = all_an_officer_reads(
+                sign_in(Client(), cast["ivy"]), cast["amira"].pk, new, cast.nora
+            )
+            everything["tasks"] = len(tasks())
+            transaction.set_rollback(True)
+        return everything
+
+    matched = read(hidden=numbers[:2], name="Alder")
+    alone = read(hidden=numbers[2:], name="Elder")
+    assert (matched.pop("tasks"), alone.pop("tasks")) == (2, 0)
+    assert any(row["in_words"] == "sent the form to register a patient" for row in alone["file"])
+    assert matched == alone
+
+
+def test_s27_the_matched_persons_officer_is_told_of_the_check(cast: Cast) -> None:
+    theirs = southern_patient(cast, nhs_number=NUMBER)
+    register(sign_in(Client(), cast["amira"]), form_data(cast, nhs_number=NUMBER))
+    iris = sign_in(Client(), cast["iris"])
+    page = iris.get(reverse("audit:patient_trail", args=[theirs.pk])).content.decode()
+    assert "Amira Adeyemi sent the form to register a patient" in page
+    assert "matched by a check for duplicates" in page
+    (row,) = [row for row in exported(iris) if row["actor"] == "amira"]
+    assert theirs.reference in row["subjects"]
+    assert "duplicate check" in row["relationship"]
