@@ -43,8 +43,7 @@ COLUMNS = (
     "session",
     "entry",
 )
-# Columns somebody typed, or that repeat what somebody typed. Spreadsheets run what begins like a formula.
-FREE_TEXT = frozenset({"actor", "actor_name", "reason", "in_words", "changed_item", "on_behalf_of"})
+# Spreadsheets run what begins like one of these. Names of teams and organisations are typed by people, too.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 # Stands for a patient of another organisation, whom the officer's staff came across.
 WITHHELD = "withheld"
@@ -90,7 +89,7 @@ def _csv(lines: Iterable[Line]) -> tuple[bytes, int]:
     writer.writeheader()
     rows = 0
     for line in lines:
-        writer.writerow({name: _cell(name, value) for name, value in _row(line).items()})
+        writer.writerow({name: _cell(value) for name, value in _row(line).items()})
         rows += 1
     return text.getvalue().encode(), rows
 
@@ -128,5 +127,6 @@ def _references(subjects: Iterable[Subject]) -> str:
     return " ".join(subject.reference or WITHHELD for subject in subjects)
 
 
-def _cell(name: str, value: str) -> str:
-    return f"'{value}" if name in FREE_TEXT and value.startswith(_FORMULA) else value
+def _cell(value: str) -> str:
+    """As text for a spreadsheet, in whichever column: what could be trusted today may be typed tomorrow."""
+    return f"'{value}" if value.startswith(_FORMULA) else value

@@ -194,6 +194,28 @@ def test_what_begins_like_a_formula_is_text_for_a_spreadsheet(cast: Cast, out: P
     assert found == ["'=1+1", "'@SUM(A1)", "'+44 rings", "'-", "plain"]
 
 
+def test_no_column_begins_like_a_formula_whatever_it_is_made_of(
+    cast: Cast, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work_of_a_day(cast)
+    monkeypatch.setattr(exports, "_row", lambda line: dict.fromkeys(exports.COLUMNS, "=1+1"))
+    export(out)
+    assert {cell for row in rows(out) for cell in row.values()} == {"'=1+1"}
+
+
+def test_a_team_and_an_organisation_named_like_formulas_are_text(cast: Cast, out: Path) -> None:
+    with access_context(route="tests", is_system=True):
+        for named in (cast.north, cast.north.trust):
+            named.name = f"=HYPERLINK({named.pk})"
+            named.save()
+    work_of_a_day(cast)
+    export(out)
+    (row,) = [row for row in rows(out) if row["actor"] == "pete"]
+    assert row["team"] == f"'=HYPERLINK({cast.north.pk})"
+    (row,) = [row for row in rows(out) if row["actor"] == "amira"]
+    assert row["organisation"] == f"'=HYPERLINK({cast.north.trust.pk})"
+
+
 def test_more_entries_than_one_step_are_all_there_once(
     cast: Cast, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
