@@ -6,6 +6,7 @@ there are.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 import uuid
 from collections.abc import Collection, Iterable
@@ -17,6 +18,13 @@ from audit.alerts.kinds import AlertKind
 from audit.providers import Closeness
 from cases.models import OtherName, Patient, RelatedPerson
 from core.access_guard import recorded_query
+
+_HYPHENS = "-‐‑–"
+_HYPHEN = re.compile(rf"\s*[{_HYPHENS}]\s*")
+# What stands before a hyphen without being a name: who is called Al-Amin shares nothing with all who are called Al-….
+_PARTICLES = frozenset(
+    ["abu", "ad", "al", "an", "ar", "as", "ash", "at", "az", "ben", "bin", "el", "ibn", "st", "ul", "ur"]
+)
 
 
 @dataclass(slots=True)
@@ -47,14 +55,15 @@ def find_closeness(pairs: Collection[tuple[int, uuid.UUID]]) -> list[Closeness]:
 
 
 def _ties(user: User, home: HomePostcode | None, patient: _Names) -> frozenset[str]:
-    full, surname = folded(user.get_full_name()), folded(user.last_name)
+    full, surnames = folded(user.get_full_name()), _surnames(user.last_name)
     is_address = home is not None and is_home_postcode(home, patient.postcode)
     ties = {
         # Namesakes too: what people give of themselves may add a tie, and takes none away (ADR 17).
         AlertKind.OWN_RECORD: full in patient.full,
-        AlertKind.NEXT_OF_KIN: full in patient.next_of_kin,
+        # A surname alone would be the end of a whole family's names.
+        AlertKind.NEXT_OF_KIN: bool(folded(user.first_name)) and _end_in(patient.next_of_kin, {full}),
         AlertKind.SAME_ADDRESS: is_address,
-        AlertKind.SAME_SURNAME: surname in patient.surnames,
+        AlertKind.SAME_SURNAME: _end_in(patient.surnames, surnames),
     }
     return frozenset(kind for kind, holds in ties.items() if holds and full)
 
@@ -74,16 +83,28 @@ def _names_of(keys: set[uuid.UUID]) -> dict[uuid.UUID, _Names]:
         )
     patients = {}
     for key, given, preferred, family, postcode in rows:
-        names = _Names(postcode, surnames=_some([family]))
+        names = _Names(postcode, surnames=_surnames(family))
         names.full = _some(f"{first} {family}" for first in (given, preferred) if first)
         patients[key] = names
     for key, name in others:
         patients[key].full |= _some([name])
-        # "Nora Finch" was a Finch; a single word may be a surname too.
-        patients[key].surnames |= _some(name.split()[-1:])
+        # "Nora van der Berg" was a van der Berg; a single word may be a surname too.
+        patients[key].surnames |= _surnames(name)
     for key, name in kin:
         patients[key].next_of_kin |= _some([name])
     return patients
+
+
+def _surnames(name: str) -> set[str]:
+    """A name that ends in a surname, or is one: whole, and with each part of a hyphenated surname alone."""
+    *before, last = _HYPHEN.sub("-", name).split() or [""]
+    parts = [part for part in last.split("-") if folded(part) not in _PARTICLES]
+    return _some([name, " ".join([*before, *parts[:1]]), *parts[1:]])
+
+
+def _end_in(names: Collection[str], wanted: Collection[str]) -> bool:
+    """Whether one of the names is or ends in a wanted one: given names or a title ("Mrs") may stand before it."""
+    return any(f" {name}".endswith(f" {end}") for name in names for end in wanted)
 
 
 def _some(names: Iterable[str]) -> set[str]:
@@ -93,5 +114,7 @@ def _some(names: Iterable[str]) -> set[str]:
 def folded(name: str) -> str:
     """A name so that ways of writing it are one: no capitals, accents, hyphens, apostrophes or double spaces."""
     plain = unicodedata.normalize("NFKD", name.casefold())
-    kept = (" " if char in "-‐‑–" else char for char in plain if char.isalnum() or char in " -‐‑–\t\n")
+    kept = (
+        " " if char in _HYPHENS else char for char in plain if char.isalnum() or char in f" {_HYPHENS}\t\n"
+    )
     return " ".join("".join(kept).split())

@@ -49,6 +49,15 @@ def live_at(cast: Cast, who: str, postcode: str) -> None:
         keep_home_postcode(by=cast[who], postcode=postcode)
 
 
+def rename(cast: Cast, **names: str) -> None:
+    """What the staff record calls Cal."""
+    cal = cast["cal"]
+    with access_context(route="tests", is_system=True):
+        for name, value in names.items():
+            setattr(cal, name, value)
+        cal.save()
+
+
 def alerts() -> list[Alert]:
     with access_context(route="tests", is_system=True):
         return list(Alert.objects.select_related("worker").order_by("raised_at"))
@@ -69,9 +78,13 @@ def kinds_raised(cast: Cast, who: str, patient: Patient) -> list[tuple[str, str,
         ("own record", {"given_name": "Calum", "preferred_name": "CAL", "family_name": "carrow"}),
         ("own record", {"given_name": "C", "family_name": "Else", "other": ("alias", "Cal Carrow")}),
         ("next of kin", {"family_name": "Else", "kin": "Cal  Carrow"}),
+        ("next of kin", {"family_name": "Else", "kin": "Mr. Cal Carrow"}),
         ("same surname", {"family_name": "Carrow"}),
         ("same surname", {"family_name": "CÁRROW"}),
         ("same surname", {"family_name": "Else", "other": ("former name", "Mary Carrow")}),
+        ("same surname", {"family_name": "Carrow-Teal"}),
+        ("same surname", {"family_name": "Teal – Carrow"}),
+        ("same surname", {"family_name": "Else", "other": ("former name", "Mary Carrow-Teal")}),
     ],
 )
 def test_s32_opening_such_a_record_raises_an_alert(cast: Cast, kind: str, fields: dict[str, Any]) -> None:
@@ -116,12 +129,45 @@ def test_s32_the_postcode_adds_a_tie_to_a_name_and_takes_none_away(cast: Cast) -
         {},
         {"given_name": "Carrow", "family_name": "Cal"},
         {"family_name": "Carrowby"},
+        {"family_name": "McCarrow"},
+        {"family_name": "Else", "other": ("former name", "Carrow-Ann Teal")},
+        {"family_name": "Else", "kin": "Mary Carrow"},
+        {"family_name": "Else", "kin": "Mrs Pascal Carrow"},
         {"family_name": "Else", "kin": "Cal Carrow-Smith"},
         {"postcode": "NM1 4ZZ"},
     ],
 )
 def test_s32_nothing_is_raised_about_people_who_share_nothing(cast: Cast, fields: dict[str, Any]) -> None:
     assert kinds_raised(cast, "cal", patient_like(cast, **fields)) == []
+
+
+@pytest.mark.parametrize(
+    ("worker", "fields", "is_close"),
+    [
+        ("van der Berg", {"family_name": "Else", "other": ("former name", "Sam van der Berg")}, True),
+        ("van der Berg", {"family_name": "Else", "other": ("former name", "Sam van der Berg-Teal")}, True),
+        ("van der Berg", {"family_name": "Van der Berg"}, True),
+        ("van der Berg", {"family_name": "van der Meer"}, False),
+        ("Carrow-Teal", {"family_name": "Carrow"}, True),
+        ("Carrow-Teal", {"family_name": "Else", "other": ("former name", "Mary Teal")}, True),
+        ("Carrow-Teal", {"family_name": "Teal-Finch"}, True),
+        ("Al-Amin", {"family_name": "Al-Amin"}, True),
+        ("Al-Amin", {"family_name": "Amin"}, True),
+        ("Al-Amin", {"family_name": "Al-Sayed"}, False),
+        ("", {"family_name": "Else"}, False),
+    ],
+)
+def test_s32_a_surname_of_more_than_one_word_is_compared_whole_and_by_its_parts(
+    cast: Cast, worker: str, fields: dict[str, Any], is_close: bool
+) -> None:
+    rename(cast, last_name=worker)
+    patient = patient_like(cast, **fields)
+    assert kinds_raised(cast, "cal", patient) == [("same surname", "cal", patient.reference)] * is_close
+
+
+def test_s32_a_worker_known_by_a_surname_alone_is_nobodys_next_of_kin_by_it(cast: Cast) -> None:
+    rename(cast, first_name="")
+    assert kinds_raised(cast, "cal", patient_like(cast, family_name="Else", kin="Mary Carrow")) == []
 
 
 def test_s32_a_postcode_that_was_taken_back_serves_no_longer(cast: Cast) -> None:
