@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from django.db import models
 
+from audit.providers import READING_THE_TRAIL
+
 
 class Role(models.TextChoices):
     CLINICAL_MENTOR = "clinical mentor", "Clinical mentor"
@@ -44,7 +46,7 @@ class Act(StrEnum):
     CHANGE_CASE = "open, hand over or close a case"
     DRAFT_PLAN = "draft a crisis response plan"
     APPROVE_PLAN = "approve a crisis response plan"
-    READ_TRAIL = "read the trail"
+    READ_TRAIL = READING_THE_TRAIL
     EXPORT_TRAIL = "export the trail"
     MANAGE_PEOPLE = "manage people and teams"
     BREAK_GLASS = "open a record by break-glass"

@@ -12,6 +12,9 @@ from typing import Any, Protocol
 
 from django.db.models import QuerySet
 
+# The act by which accounts names its right to read the trail: what is put before officers is theirs while they hold it.
+READING_THE_TRAIL = "read the trail"
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:

@@ -22,6 +22,11 @@ class Due:
     ``at`` an aware UTC time, ``recipients`` users; ``text`` and ``link`` are shown in the application only, never
     in e-mail. With ``is_task`` somebody has to do it, and it stays open until settled; ``is_ticked_off`` is for a
     task without a fact of its own that could settle it. No clinical-only text belongs into ``text``.
+
+    Whom it is for besides its recipients: with a patient, whoever may see them. Without one, whoever holds a role that
+    carries ``act`` in ``team`` (its key) or for one of its organisations, and nobody else, the recipients included, once
+    their role or its checks have ended; with the act alone, its recipients while a role of theirs carries it. With
+    neither it is personal: only its recipient ever sees it.
     """
 
     kind: str
@@ -34,6 +39,8 @@ class Due:
     is_task: bool = True
     is_urgent: bool = False
     is_ticked_off: bool = False
+    team: int | None = None
+    act: str = ""
 
 
 class DueSubscriber(Protocol):

@@ -18,12 +18,12 @@ from accounts.roles import Act
 from accounts.selectors import members_who_may
 from audit.context import access_context
 from cases.models import Case
-from cases.permissions import can
 from core.access_guard import recorded_query
 from core.acting import acting_as_system
 from core.due import Due, announce
 from core.models import GuardedQuerySet
 from reminders.models import Notification, Reminder
+from reminders.selectors import stands_for
 
 logger = logging.getLogger(__name__)
 
@@ -102,12 +102,13 @@ def send(claim: Claim) -> Reminder | None:
     """Make the notification and note the reminder as sent, in one transaction.
 
     Nothing is sent when the claim is not the latest, when the fact has been settled, or when somebody is changing
-    the row right now (the lease brings it back). A recipient who left, or who may not see the patient any more, gets
-    nothing: the reminder is withdrawn, and a task that nobody else holds goes to the leads of the patient's teams.
+    the row right now (the lease brings it back). A recipient who left, or for whom it does not stand any more, gets
+    nothing: the reminder is withdrawn, and a task that nobody else holds goes to the leads of the patient's teams, or
+    to those of its own team who may do it.
     """
     with access_context(route="reminders.send", is_system=True):
         reminder = (
-            Reminder.objects.select_related("recipient")
+            Reminder.objects.select_related("recipient", "team")
             .select_for_update(skip_locked=True, of=("self",))
             .filter(
                 pk=claim.reminder_id,
@@ -132,14 +133,15 @@ def send(claim: Claim) -> Reminder | None:
 def _may_receive(reminder: Reminder, user: User) -> bool:
     if not user.is_active:
         return False
-    return reminder.patient_id is None or can(user, Act.OPEN_RECORD, reminder.patient_id)
+    return Reminder.objects.filter(stands_for(user), pk=reminder.pk).exists()
 
 
 def _withdraw(reminder: Reminder) -> None:
     with recorded_query("reminder withdrawn", writes=Reminder):
         Reminder.objects.filter(pk=reminder.pk).update(withdrawn_at=Now())
-    if reminder.is_task and reminder.patient_id and not _somebody_else_has(reminder):
-        _hand_to_leads(reminder)
+    is_personal = reminder.patient_id is None and reminder.team is None
+    if reminder.is_task and not is_personal and not _somebody_else_has(reminder):
+        _hand_on(reminder)
 
 
 def _somebody_else_has(reminder: Reminder) -> bool:
@@ -149,28 +151,31 @@ def _somebody_else_has(reminder: Reminder) -> bool:
     return any(_may_receive(other, other.recipient) for other in others if other.pk != reminder.pk)
 
 
-def _hand_to_leads(reminder: Reminder) -> None:
-    assert reminder.patient_id is not None
-    cases: GuardedQuerySet[Case] = Case.objects.filter(patient=reminder.patient_id).select_related("team")
-    leads = [
-        lead
-        for case in cases
-        for lead in members_who_may(case.team, Act.REVIEW_CONTACT)
-        if _may_receive(reminder, lead)
-    ]
-    if not leads:
-        logger.warning("Reminder %s is withdrawn and no lead may take it over", reminder.pk)
+def _hand_on(reminder: Reminder) -> None:
+    takers = [user for user in _nearest(reminder) if _may_receive(reminder, user)]
+    if not takers:
+        logger.warning("Reminder %s is withdrawn and nobody may take it over", reminder.pk)
     announce(
         Due(
             kind=reminder.kind,
             subject=reminder.subject,
             at=reminder.due_at,
-            recipients=leads,
+            recipients=takers,
             text=reminder.text,
             link=reminder.link,
             patient_id=reminder.patient_id,
             is_task=True,
             is_urgent=reminder.is_urgent,
             is_ticked_off=reminder.is_ticked_off,
+            team=reminder.team_id,
+            act=reminder.act,
         )
     )
+
+
+def _nearest(reminder: Reminder) -> list[User]:
+    """Who would take it over: the leads of the patient's teams; of what is about nobody, whoever may do it in its team."""
+    if reminder.patient_id is None:
+        return list(members_who_may(reminder.team, Act(reminder.act))) if reminder.team else []
+    cases: GuardedQuerySet[Case] = Case.objects.filter(patient=reminder.patient_id).select_related("team")
+    return [lead for case in cases for lead in members_who_may(case.team, Act.REVIEW_CONTACT)]

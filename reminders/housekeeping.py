@@ -17,7 +17,7 @@ from accounts.models import User
 from core.acting import acting_as_system
 from reminders import clearance, stuck_mail
 from reminders.models import DailyWork, Notification
-from reminders.selectors import sees_patient
+from reminders.selectors import stands_for
 
 logger = logging.getLogger(__name__)
 
@@ -62,10 +62,10 @@ def delete_expired_sessions() -> None:
 
 
 def close_lost_notifications() -> None:
-    """What is unread about patients whom the user may not see any more does not count as waiting."""
-    unread = Notification.objects.filter(read_at__isnull=True, reminder__patient__isnull=False)
+    """What is unread and stands for the user no longer does not count as waiting."""
+    unread = Notification.objects.filter(read_at__isnull=True)
     for user in User.objects.filter(pk__in={n.user_id for n in unread}).order_by("pk"):
-        lost = unread.filter(user=user).exclude(sees_patient(user, "reminder__"))
+        lost = unread.filter(user=user).exclude(stands_for(user, "reminder__"))
         Notification.objects.filter(pk__in=[n.pk for n in lost]).update(read_at=Now())
 
 

@@ -27,7 +27,7 @@ from core.models import GuardedQuerySet
 from reminders import stuck_mail
 from reminders.models import EmailMessageOut, Notification
 from reminders.outbox import Finding, look_up
-from reminders.selectors import STUCK_EMAIL, sees_patient
+from reminders.selectors import STUCK_EMAIL, stands_for
 from reminders.working_days import digest_cutoff
 
 logger = logging.getLogger(__name__)
@@ -154,7 +154,7 @@ def _compose_for_everybody(which: Q, *, digest_on: date | None = None, is_urgent
 
 def _compose(user: User, which: Q, digest_on: date | None, is_urgent: bool) -> None:
     with transaction.atomic(), acting_as_system():
-        visible = _not_mailed(which).filter(sees_patient(user, "reminder__"), user=user)
+        visible = _not_mailed(which).filter(stands_for(user, "reminder__"), user=user)
         covered = list(visible.select_for_update(skip_locked=True, of=("self",)))
         if not covered:
             return

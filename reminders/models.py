@@ -19,8 +19,8 @@ from core.models import BaseModel, GuardedModel
 class Reminder(GuardedModel):
     """Something due, for one recipient. Written in the transaction of the fact that causes it (``core.due``).
 
-    ``settled_at``: the fact is dealt with. ``withdrawn_at``: it was not sent, because the recipient may not see
-    the patient any more. ``attempt`` fences: whoever sends must hold the number of the latest claim.
+    ``settled_at``: the fact is dealt with. ``withdrawn_at``: it was not sent, because it does not stand for the
+    recipient any more. ``attempt`` fences: whoever sends must hold the number of the latest claim.
     """
 
     written_by = frozenset(
@@ -45,6 +45,11 @@ class Reminder(GuardedModel):
     is_urgent = models.BooleanField()
     # Nothing but the recipient's own word settles it; otherwise the fact it is about does.
     is_ticked_off = models.BooleanField(default=False)
+    # For whom it stands without a patient (core.due); read by ``selectors.stands_for`` alone.
+    team = models.ForeignKey(
+        "accounts.Team", on_delete=models.PROTECT, related_name="+", null=True, db_index=False
+    )
+    act = models.CharField(max_length=60, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     claimed_at = models.DateTimeField(null=True)

@@ -1,4 +1,4 @@
-"""What waits for a user. A reminder about a patient whom the user may not see any more is not there."""
+"""What waits for a user. A reminder that does not stand for the user any more (``stands_for``) is not there."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from django.db.models import CharField, Exists, OuterRef, Q, Value
 from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 
-from accounts.models import Membership, User, current_membership
-from accounts.roles import Act
-from accounts.selectors import teams_in_which
+from accounts.models import Membership, Team, User
+from accounts.roles import ACTS_OF_ROLE, Act
+from accounts.selectors import teams_in_which, working_memberships
 from cases.permissions import visible_patients
 from core.models import GuardedQuerySet
 from core.prepared import Prepared, Read
@@ -49,17 +49,16 @@ def overdue_on_list(user: User, patients: list[uuid.UUID]) -> Read[Reminder]:
 def team_overdue_tasks(user: User) -> GuardedQuerySet[Reminder]:
     """For leads: overdue tasks in the teams the user leads, one row per recipient; none for those who lead no team.
 
-    About patients the user may see: also of those who have left the team, whose tasks would lie otherwise. About
-    nobody: of today's members.
+    About patients the user may see: of everybody who is or was in the team, for the tasks of those who left would lie
+    otherwise. About nobody: what is the team's own business, and nothing that is a colleague's.
     """
     led = teams_in_which(user, Act.REVIEW_CONTACT)
     of_recipient = Membership.objects.filter(team__in=led, user=OuterRef("recipient"))
     about_patient = Q(Exists(of_recipient), patient__isnull=False)
+    of_team = Q(patient__isnull=True, team__in=led)
     return (
         _tasks(user)
-        .filter(
-            about_patient | Q(Exists(of_recipient.filter(current_membership()))), due_at__lt=start_of_today()
-        )
+        .filter(about_patient | of_team, due_at__lt=start_of_today())
         .select_related("patient", "recipient")
     )
 
@@ -67,7 +66,7 @@ def team_overdue_tasks(user: User) -> GuardedQuerySet[Reminder]:
 def notifications(user: User) -> GuardedQuerySet[Notification]:
     """All notifications of the user, newest first, with reminder and patient."""
     return (
-        Notification.objects.filter(sees_patient(user, "reminder__"), user=user)
+        Notification.objects.filter(stands_for(user, "reminder__"), user=user)
         .select_related("reminder__patient")
         .order_by("-created_at", "-id")
     )
@@ -76,7 +75,7 @@ def notifications(user: User) -> GuardedQuerySet[Notification]:
 def unread_count(user: User) -> int:
     """How many are unread, for the header of every page: one small index, no patient.
 
-    It may count a reminder about a patient whom the user lost today; the nightly housekeeping closes those.
+    It may count a reminder about a patient or a team that the user lost today; the nightly housekeeping closes those.
     """
     counted: int | None = getattr(user, "_unread_count", None)
     if counted is not None:
@@ -115,10 +114,26 @@ def stuck_emails(user: User) -> GuardedQuerySet[EmailMessageOut]:
     )
 
 
-def sees_patient(user: User, prefix: str = "") -> Q:
-    """The condition that a reminder is about nobody, or about a patient the user may see now."""
+def stands_for(user: User, prefix: str = "") -> Q:
+    """The one condition under which a reminder is there for a user: on pages, in counts, when sent, by e-mail.
+
+    It is about a patient whom they may see now; or about nobody, and then their own, or the business of a role that
+    they hold today with its checks in date (``core.due.Due``). The row policy says it again of what is not one's own.
+    """
     seen = visible_patients(user).filter(pk=OuterRef(f"{prefix}patient_id"))
-    return Q(**{f"{prefix}patient__isnull": True}) | Q(Exists(seen))
+    own = Q(**{f"{prefix}recipient": user, f"{prefix}team__isnull": True})
+    of_role = Q(**{f"{prefix}act": ""}) & own
+    for membership in working_memberships(user):
+        carried = Q(**{f"{prefix}act__in": sorted(ACTS_OF_ROLE[membership.role])})
+        if membership.team_id is not None:
+            held_in = Q(**{f"{prefix}team": membership.team_id})
+        else:
+            theirs = Team.objects.filter(
+                Q(trust=membership.organisation_id) | Q(force=membership.organisation_id)
+            )
+            held_in = Q(**{f"{prefix}team__in": theirs})
+        of_role |= carried & (own | held_in)
+    return Q(**{f"{prefix}patient__isnull": True}) & of_role | Q(Exists(seen))
 
 
 def start_of_today() -> datetime:
@@ -127,7 +142,7 @@ def start_of_today() -> datetime:
 
 def _tasks(user: User) -> GuardedQuerySet[Reminder]:
     return (
-        Reminder.objects.filter(sees_patient(user), is_task=True, settled_at__isnull=True)
+        Reminder.objects.filter(stands_for(user), is_task=True, settled_at__isnull=True)
         .select_related("patient")
         .order_by("due_at", "id")
     )

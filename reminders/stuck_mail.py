@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.roles import Act
 from accounts.selectors import administrators_of
 from audit.context import access_context
 from core.due import Due, announce
@@ -55,5 +56,6 @@ def _ask(email: EmailMessageOut) -> None:
             recipients=administrators_of(email.recipient),
             text=_WORDS[EmailMessageOut.Problem(email.problem)].format(email.recipient),
             link=reverse("reminders:stuck_emails"),
+            act=Act.MANAGE_PEOPLE,
         )
     )

@@ -21,7 +21,10 @@ from reminders.models import Notification, Reminder
 # One name for a fact and a recipient, so that whoever wrote the row knows its key without reading it back.
 _KEYS = uuid.UUID("6b0f6d53-6a2c-4f5f-9d5c-0d9e6f1f5a34")
 _UNIQUE = ("kind", "subject", "due_at", "recipient")
-_RENEWED = ("text", "link", "patient", "is_task", "is_urgent", "is_ticked_off", "settled_at", "withdrawn_at")
+_RENEWED = (
+    *("text", "link", "patient", "team", "act", "is_task", "is_urgent", "is_ticked_off"),
+    *("settled_at", "withdrawn_at"),
+)
 
 
 class ReminderSubscriber:
@@ -33,10 +36,13 @@ class ReminderSubscriber:
         Announced again, an unsent reminder takes the new words; a settled one counts again; a sent one is not sent
         a second time. What is due already is handed to the worker after the commit.
 
-        Raises: ValueError for a time without a zone, or a link that leads out of the application.
+        Raises: ValueError for a time without a zone, a team without what its members may do, or a link that leads out
+        of the application.
         """
         if due.at.tzinfo is None:
             raise ValueError("A due time needs a time zone.")
+        if due.team is not None and not due.act:
+            raise ValueError("What is due in a team is for those who may do something.")
         if due.link and (not due.link.startswith("/") or due.link.startswith("//")):
             raise ValueError("A reminder links into the application only.")
         reminders = [_reminder(due, recipient) for recipient in _distinct(due.recipients)]
@@ -84,6 +90,8 @@ def _reminder(due: Due, recipient: Any) -> Reminder:
         is_task=due.is_task,
         is_urgent=due.is_urgent,
         is_ticked_off=due.is_ticked_off,
+        team_id=due.team,
+        act=due.act,
     )
 
 

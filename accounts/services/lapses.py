@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from accounts.clearance import CHECKS, REGISTRATION, REMINDED_AT, RUNNING_OUT, CheckState
 from accounts.models import ClearanceChange, User
+from accounts.roles import Act
 from accounts.selectors import administrators_to_ask
 from accounts.staff_checks import check_states
 from core.due import Due, announce, due_moment, settle
@@ -56,7 +57,7 @@ def remind_of_lapses(user: User) -> None:
         fact = partial(Due, kind=LAPSE, subject=_subject(user, state.kind), at=moment, is_task=False)
         announce(fact(recipients=[user], text=_own_words(state), link=reverse("accounts:profile")))
         link = reverse("accounts:person", args=[user.pk])
-        announce(fact(recipients=administrators, text=_words(state, user), link=link))
+        announce(fact(recipients=administrators, text=_words(state, user), link=link, act=Act.MANAGE_PEOPLE))
 
 
 def moment_of_reminder(valid_until: date) -> datetime | None:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from audit.alerts.models import Alert, AlertStep
 from audit.alerts.putting import RAISED, subject_of
 from audit.alerts.selectors import alert_in_scope, question_to
-from audit.providers import find_officer, is_in_line
+from audit.providers import READING_THE_TRAIL, find_officer, is_in_line
 from core.due import Due, announce, due_moment, settle
 from core.errors import DomainError, NotAllowed, NotVisible
 from core.formatting import day
@@ -87,6 +87,7 @@ def answer_alert(*, by: Any, alert: Alert, answer: str) -> AlertStep:
                 text=f"{by} has answered your question about an alert",
                 link=reverse("audit:alert", args=[current.pk]),
                 is_task=False,
+                act=READING_THE_TRAIL,
             )
         )
     return step
@@ -221,14 +222,17 @@ def _words(text: str, field: str) -> str:
 
 
 def _remind_of_question(by: Any, alert: Alert, answer_by: date) -> None:
-    """The worker hears of it at once and has a task due on the last day; the officer hears when it is over."""
+    """The worker hears of it at once and has a task due on the last day; the officer hears when it is over.
+
+    What is said to the worker is personal: who leads them, or is led by them, is kept out of it.
+    """
     asked = f"You have been asked about {what_was_done(alert)}"
     unanswered = f"{alert.worker} has not answered your question about an alert"
     after = answer_by + timedelta(days=1)
-    for kind, at, whom, text, page in (
-        (QUESTION, timezone.now(), alert.worker, asked, "audit:alert_answer"),
-        (LAST_DAY, due_moment(answer_by), alert.worker, asked, "audit:alert_answer"),
-        (UNANSWERED, due_moment(after), by, unanswered, "audit:alert"),
+    for kind, at, whom, text, page, act in (
+        (QUESTION, timezone.now(), alert.worker, asked, "audit:alert_answer", ""),
+        (LAST_DAY, due_moment(answer_by), alert.worker, asked, "audit:alert_answer", ""),
+        (UNANSWERED, due_moment(after), by, unanswered, "audit:alert", READING_THE_TRAIL),
     ):
         announce(
             Due(
@@ -239,6 +243,7 @@ def _remind_of_question(by: Any, alert: Alert, answer_by: date) -> None:
                 text=text,
                 link=reverse(page, args=[alert.pk]),
                 is_task=kind == LAST_DAY,
+                act=act,
             )
         )
 

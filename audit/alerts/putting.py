@@ -14,7 +14,7 @@ from audit.alerts.kinds import title_of
 from audit.alerts.models import MOST_A_DAY, Alert, AlertPutBefore, AlertStep, Bookmark
 from audit.alerts.selectors import alerts_in_scope
 from audit.context import access_context
-from audit.providers import find_officer, find_officers, is_in_line
+from audit.providers import READING_THE_TRAIL, find_officer, find_officers, is_in_line
 from core.acting import acting_as_system
 from core.due import Due, announce
 from core.models import GuardedQuerySet
@@ -85,6 +85,7 @@ def _put_before(user: Any, today: date) -> int:
                     text=f"Alert: {title_of(alert.kind)}{f', {alert.worker}' if alert.worker else ''}",
                     link=reverse("audit:alert", args=[alert.pk]),
                     is_task=False,
+                    act=READING_THE_TRAIL,
                 )
             )
     return put

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.line import led_by
-from accounts.models import User
+from accounts.models import Team, User
 from accounts.roles import Act, Role
 from accounts.selectors import administrators_of_team, may
 from audit.alerts import raise_alert
@@ -71,7 +71,16 @@ def tell_opened(glass: BreakGlass, patient: Patient) -> None:
         (leads, "See why, and end it if it should not be."),
         (officers, "See why. The team’s leads can end it."),
     ):
-        _announce(glass, OPENED, circle, f"{opened} {ask}", _review_href(glass), is_urgent=True)
+        _announce(
+            glass,
+            OPENED,
+            circle,
+            f"{opened} {ask}",
+            _review_href(glass),
+            is_urgent=True,
+            team=patient.team,
+            act=Act.REVIEW_BREAK_GLASS,
+        )
     of_author = set(officers_of_staff(glass.created_by)) - leads - officers
     _announce(
         glass,
@@ -80,6 +89,7 @@ def tell_opened(glass: BreakGlass, patient: Patient) -> None:
         f"Break-glass: {who} opened a record of another team for {hours}. That team’s organisations review it.",
         reverse("audit:worker_trail", args=[glass.created_by_id]),
         is_urgent=True,
+        act=Act.READ_TRAIL,
     )
 
 
@@ -100,6 +110,8 @@ def ask_for_review(glass: BreakGlass, patient: Patient) -> None:
                 _review_href(glass),
                 at=glass.review_due_at,
                 is_task=True,
+                team=patient.team,
+                act=Act.REVIEW_BREAK_GLASS,
             )
             return
 
@@ -227,6 +239,8 @@ def _escalate(glass: BreakGlass) -> bool:
         at=glass.review_due_at,
         is_task=True,
         is_urgent=True,
+        team=patient.team,
+        act=Act.REVIEW_BREAK_GLASS,
     )
     # Once nobody has looked into it in time, it is an access that an officer has to, like any other.
     raise_alert(
@@ -255,6 +269,8 @@ def _ask_for_reviewer(glass: BreakGlass, patient: Patient) -> None:
         at=glass.review_due_at,
         is_task=True,
         is_urgent=True,
+        team=patient.team,
+        act=Act.MANAGE_PEOPLE,
     )
 
 
@@ -273,8 +289,10 @@ def _announce(
     at: datetime | None = None,
     is_task: bool = False,
     is_urgent: bool = False,
+    team: Team | None = None,
+    act: str = "",
 ) -> None:
-    # Without the patient: reminders name whom they are about, and officers could not receive them.
+    # Without the patient: officers see none and could not receive it.
     announce(
         Due(
             kind=kind,
@@ -285,6 +303,8 @@ def _announce(
             link=link,
             is_task=is_task,
             is_urgent=is_urgent,
+            team=team.pk if team else None,
+            act=act,
         )
     )
 

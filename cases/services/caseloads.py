@@ -51,8 +51,10 @@ def _ask_leads(team: Team, mentor: User, number: int) -> None:
     leads = [lead for lead in members_who_may(team, Act.CHANGE_CASE) if lead.pk != mentor.pk]
     if leads:
         text, link = f"{why}. {cases} yours to look after until {until}.", reverse("cases:unmentored")
+        act = Act.CHANGE_CASE
     else:
         leads, link = administrators_of_team(team), reverse("accounts:checks")
+        act = Act.MANAGE_PEOPLE
         text = f"{why}, nor has {team} a clinical lead with checks in date. {cases} without anybody."
     announce(
         Due(
@@ -64,6 +66,8 @@ def _ask_leads(team: Team, mentor: User, number: int) -> None:
             recipients=leads,
             text=text,
             link=link,
+            team=team.pk,
+            act=act,
         )
     )
 

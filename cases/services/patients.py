@@ -298,7 +298,8 @@ def _tell_leads(registered: Patient, team: Team, matches: list[SamePerson]) -> N
     for match in matches:
         context.concerns(match.patient, relationship=DUPLICATE_CHECK)
         leads = list(members_who_may(teams[match.team], Act.CHANGE_CASE))
-        # After the case has closed for good not even the leads see the record; the task reaches them all the same.
+        # After the case has closed for good not even the leads see the record; as the team's business the task reaches
+        # them all the same.
         leads_see_it = any(can(lead, Act.OPEN_RECORD, match.patient) for lead in leads)
         due.announce(
             due.Due(
@@ -309,6 +310,8 @@ def _tell_leads(registered: Patient, team: Team, matches: list[SamePerson]) -> N
                 text=_words(references[match.patient], team, match),
                 link=reverse("cases:duplicate", args=[match.patient, registered.pk]),
                 patient_id=match.patient if leads_see_it else None,
+                team=match.team,
+                act=Act.CHANGE_CASE,
             )
         )
 

@@ -530,6 +530,32 @@ def test_worker_and_officer_are_reminded_when_the_time_is_over(cast: Cast) -> No
     assert due["ivy"] == ["Cal Carrow has not answered your question about an alert"]
 
 
+@pytest.mark.parametrize(
+    ("worker", "reader"), [("cal", "lena"), ("cal", "dev"), ("lena", "dev"), ("dev", "lena")]
+)
+def test_a_question_is_the_workers_alone_also_after_its_last_day(
+    cast: Cast, worker: str, reader: str
+) -> None:
+    alert = asked_alert(cast, worker=worker)
+    with time_machine.travel(timezone.now() + dt.timedelta(days=9), tick=True):
+        (own,) = texts_of_tasks(cast, worker)
+        ticks.send_due()
+        client = sign_in(Client(), cast[reader])
+        for address in ("/", "/tasks/", "/tasks/team/", "/notifications/"):
+            page = client.get(address).content.decode()
+            assert own not in page
+            assert str(alert.pk) not in page
+
+
+def test_an_officer_who_is_none_any_more_reads_of_no_alert(cast: Cast) -> None:
+    answered_alert(cast)
+    assert notified(cast, "ivy") == ["Cal Carrow has answered your question about an alert"]
+    assert "Cal Carrow" in sign_in(Client(), cast["ivy"]).get("/notifications/").content.decode()
+    with access_context(route="tests", is_system=True):
+        Membership.objects.filter(user=cast["ivy"]).update(ended_at=timezone.now(), ended_by=cast["oona"])
+    assert "Cal Carrow" not in sign_in(Client(), cast["ivy"]).get("/notifications/").content.decode()
+
+
 def due_texts() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     with access_context(route="tests", is_system=True):

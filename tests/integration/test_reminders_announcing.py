@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,10 +12,14 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from accounts.models import Membership, User
+from accounts.roles import Act, Role
 from audit.context import access_context
 from core.access_guard import recorded_query
+from core.acting import acting_as_system
 from core.due import Due, announce, due_moment, reschedule, settle
 from reminders.delivery import claim_due, send_claimed
+from reminders.housekeeping import close_lost_notifications
 from reminders.models import Notification, Reminder
 from reminders.selectors import (
     notifications,
@@ -23,7 +28,7 @@ from reminders.selectors import (
     team_overdue_tasks,
     unread_count,
 )
-from tests.people import Cast, make_cast
+from tests.people import Cast, clear, make_cast
 
 pytestmark = pytest.mark.django_db
 
@@ -212,12 +217,131 @@ def test_a_lead_sees_what_is_overdue_in_the_own_team_only(cast: Cast) -> None:
 
 def test_a_lead_still_sees_the_overdue_task_of_somebody_who_left(cast: Cast) -> None:
     tell(due(cast, "amira", at=timezone.now() - dt.timedelta(days=3)))
-    tell(due(cast, "amira", at=timezone.now() - dt.timedelta(days=3), patient_id=None, text="Own training"))
+    tell(
+        due(cast, "amira", at=timezone.now() - dt.timedelta(days=3), patient_id=None, text="Own", kind="own")
+    )
     with access_context(route="tests", is_system=True):
         membership = cast["amira"].memberships.get()
         membership.ends_on = timezone.localdate() - dt.timedelta(days=1)
         membership.save()
         assert [r.text for r in team_overdue_tasks(cast["lena"])] == ["Review the plan"]
+
+
+def of_team(cast: Cast, *names: str, **changes: Any) -> Due:
+    """The business of North's leads, about nobody, three days ago."""
+    fields: dict[str, Any] = {"patient_id": None, "team": cast.north.pk, "act": Act.CHANGE_CASE}
+    return due(cast, *names, **{"at": timezone.now() - dt.timedelta(days=3)} | fields | changes)
+
+
+def found_by(user: User) -> dict[str, int]:
+    """How many of them each list of a user holds, at a new request."""
+    fresh = User.objects.get(pk=user.pk)
+    with access_context(route="tests", actor=fresh):
+        lists = {
+            "tasks": open_tasks(fresh),
+            "overdue": overdue_tasks(fresh),
+            "team": team_overdue_tasks(fresh),
+            "notifications": notifications(fresh),
+        }
+        return {name: len(list(rows)) for name, rows in lists.items()}
+
+
+NOTHING = {"tasks": 0, "overdue": 0, "team": 0, "notifications": 0}
+EVERYWHERE = {"tasks": 1, "overdue": 1, "team": 1, "notifications": 1}
+
+
+def end_role(cast: Cast, name: str) -> None:
+    with access_context(route="tests", is_system=True):
+        Membership.objects.filter(user=cast[name]).update(ended_at=timezone.now(), ended_by=cast["tess"])
+
+
+def lapse(cast: Cast, name: str) -> None:
+    with access_context(route="tests", is_system=True):
+        clear(cast[name], timezone.localdate() - dt.timedelta(days=1))
+
+
+def test_a_teams_business_is_there_for_those_who_may_do_it_in_the_team(cast: Cast) -> None:
+    tell(of_team(cast, "lena"))
+    send_everything()
+    assert found_by(cast["lena"]) == EVERYWHERE
+    assert found_by(cast["dev"]) == NOTHING | {"team": 1}
+    for name in ("amira", "pete", "tess", "sia", "ivy", "oona"):
+        assert found_by(cast[name]) == NOTHING, name
+
+
+@pytest.mark.parametrize("lose", [end_role, lapse])
+def test_a_teams_business_goes_with_the_role_and_with_its_checks(
+    cast: Cast, lose: Callable[[Cast, str], None]
+) -> None:
+    tell(of_team(cast, "lena"))
+    send_everything()
+    lose(cast, "lena")
+    assert found_by(cast["lena"]) == NOTHING
+    assert found_by(cast["dev"]) == NOTHING | {"team": 1}
+
+
+def test_a_teams_business_does_not_follow_its_recipient_into_another_team(cast: Cast) -> None:
+    with access_context(route="tests", is_system=True):
+        Membership.objects.create(
+            user=cast["lena"],
+            role=Role.CLINICAL_LEAD,
+            team=cast.south,
+            organisation=cast.south.trust,
+            starts_on=dt.date(2024, 1, 1),
+        )
+    tell(of_team(cast, "lena"))
+    assert found_by(cast["sia"]) == NOTHING
+    with access_context(route="tests", is_system=True):
+        Membership.objects.filter(user=cast["lena"], team=cast.north).update(
+            ended_at=timezone.now(), ended_by=cast["tess"]
+        )
+    assert found_by(cast["lena"]) == NOTHING
+
+
+def test_a_role_of_an_organisation_is_held_for_its_teams(cast: Cast) -> None:
+    tell(of_team(cast, "ivy", "igor", "iris", act=Act.REVIEW_BREAK_GLASS))
+    assert {name: found_by(cast[name])["tasks"] for name in ("ivy", "igor", "iris")} == {
+        "ivy": 1,
+        "igor": 1,
+        "iris": 0,
+    }
+    end_role(cast, "ivy")
+    assert found_by(cast["ivy"]) == NOTHING
+
+
+def test_what_is_for_a_role_in_whichever_team_is_its_recipients_while_they_hold_it(cast: Cast) -> None:
+    tell(of_team(cast, "tess", "amira", team=None, act=Act.MANAGE_PEOPLE))
+    assert found_by(cast["tess"])["tasks"] == 1
+    for name in ("stan", "oona", "amira", "lena"):
+        assert found_by(cast[name]) == NOTHING, name
+    end_role(cast, "tess")
+    assert found_by(cast["tess"]) == NOTHING
+
+
+def test_what_names_neither_patient_nor_role_is_personal(cast: Cast) -> None:
+    tell(of_team(cast, "amira", "lena", team=None, act=""))
+    assert found_by(cast["amira"])["tasks"] == 1
+    assert found_by(cast["lena"]) == NOTHING | {"tasks": 1, "overdue": 1}
+    for name in ("dev", "tess", "pete"):
+        assert found_by(cast[name]) == NOTHING, name
+
+
+def test_a_team_without_an_act_is_refused(cast: Cast) -> None:
+    with pytest.raises(ValueError, match="may do something"):
+        tell(of_team(cast, "lena", act=""))
+
+
+def test_what_was_lost_with_a_role_is_unread_until_the_housekeeping(cast: Cast) -> None:
+    tell(of_team(cast, "lena", "dev"))
+    tell(of_team(cast, "lena", team=None, act="", kind="own"))
+    send_everything()
+    end_role(cast, "lena")
+    with acting_as_system():
+        close_lost_notifications()
+    unread = Notification.objects.filter(read_at__isnull=True).order_by("user__username")
+    with access_context(route="tests", is_system=True):
+        left = [(n.user.username, n.reminder.kind) for n in unread.select_related("user", "reminder")]
+    assert left == [("dev", "plan-review"), ("lena", "own")]
 
 
 @pytest.mark.parametrize(

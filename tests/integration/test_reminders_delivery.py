@@ -16,9 +16,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.core import mail
 from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts.models import User
+from accounts.roles import Act
 from audit.context import access_context
 from audit.models import EntrySubject, LogEntry
 from cases.models import Case
@@ -210,8 +213,8 @@ def test_ticks_at_the_same_time_do_not_double_e_mails(cast: Cast) -> None:
     ticks.tick()
     mails = EmailMessageOut.objects.select_related("recipient")
     told = Counter[str]()
-    for mail in mails:
-        told[mail.recipient.username] += mail.reminder_count
+    for letter in mails:
+        told[letter.recipient.username] += letter.reminder_count
     assert told == {"amira": 5, "lena": 5}
     assert all(mail.attempt == 1 and mail.sent_at for mail in mails)
 
@@ -401,6 +404,39 @@ def test_who_has_left_is_not_reminded_of_anything(cast: Cast) -> None:
     assert notified() == {}
 
 
+def test_who_lost_the_role_is_sent_nothing_of_its_team_and_a_colleague_takes_over(cast: Cast) -> None:
+    tell(
+        cast,
+        "lena",
+        patient_id=None,
+        team=cast.north.pk,
+        act=Act.CHANGE_CASE,
+        is_urgent=True,
+    )
+    end_membership(cast, "lena")
+    ticks.tick()
+    assert notified() == {"dev": 1}
+    assert {address for letter in mail.outbox for address in letter.to} == {"dev@example.org"}
+    handed = the_reminder(recipient__username="dev")
+    assert (handed.team_id, handed.act) == (cast.north.pk, Act.CHANGE_CASE)
+
+
+def test_a_personal_task_is_handed_to_nobody(cast: Cast) -> None:
+    tell(cast, "odd", patient_id=None)
+    with access_context(route="tests", is_system=True):
+        User.objects.filter(pk=cast["odd"].pk).update(is_active=False)
+    ticks.send_due()
+    assert the_reminder().withdrawn_at is not None
+
+
+def test_an_e_mail_counts_nothing_of_a_team_whose_role_is_over(cast: Cast) -> None:
+    tell(cast, "lena", patient_id=None, team=cast.north.pk, act=Act.CHANGE_CASE, is_urgent=True)
+    send_claimed(claim_due())
+    end_membership(cast, "lena")
+    ticks.tick()
+    assert mail.outbox == []
+
+
 def test_after_the_case_has_long_closed_nobody_is_reminded(
     cast: Cast, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -412,7 +448,7 @@ def test_after_the_case_has_long_closed_nobody_is_reminded(
         case.save()
     ticks.send_due()
     assert notified() == {}
-    assert "no lead may take it over" in caplog.text
+    assert "nobody may take it over" in caplog.text
 
 
 def test_sending_stands_on_the_trail_as_work_of_the_system_about_the_patient(cast: Cast) -> None:

@@ -14,17 +14,20 @@ from django.db import connection, transaction
 from django.db.utils import ProgrammingError
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import Membership, User
+from accounts.roles import ACTS_OF_ROLE, Act, Role
 from audit.alerts.models import AlertPutBefore
 from audit.context import access_context
 from cases.models import Case, PatientUserObjectPermission
 from core.access_guard import permit_statements
 from core.acting import Acting, acting
+from core.due import Due, announce
+from reminders.selectors import team_overdue_tasks
 from sim_casework.devstack.postgres import PostgresServer
 from tests import services
 from tests.alerts import asked_alert, closed_alert
 from tests.contact_log import logged
-from tests.people import Cast, make_cast, make_patient
+from tests.people import Cast, clear, make_cast, make_patient
 from tests.row_policies.test_catalogue import EXCUSED, domain_tables
 
 pytestmark = pytest.mark.django_db
@@ -111,6 +114,47 @@ def test_clinical_only_rows_stay_in_the_database_for_police(cast: Cast, name: st
     assert len(seen(cast["cal"], "cases_contactclinicalnote")) == 1
     assert seen(cast[name], "cases_contactclinicalnote") == set()
     assert len(seen(cast[name], "cases_contact")) == 1
+
+
+def test_a_reminder_about_nobody_is_its_recipients_and_that_of_leads_who_may_do_it_in_its_team(
+    cast: Cast,
+) -> None:
+    long_ago = timezone.now() - dt.timedelta(days=3)
+    with access_context(route="tests", is_system=True):
+        Membership.objects.create(
+            user=cast["tess"],
+            role=Role.CLINICAL_MENTOR,
+            team=cast.south,
+            organisation=cast.south.trust,
+            starts_on=dt.date(2024, 1, 1),
+        )
+        for team, act in itertools.product((None, cast.north, cast.south), ("", *Act)):
+            if act or team is None:
+                announce(
+                    Due(
+                        kind="tests",
+                        subject=f"{team}:{act}",
+                        at=long_ago,
+                        recipients=[cast["tess"]],
+                        text=f"{team}:{act}",
+                        link="",
+                        team=team.pk if team else None,
+                        act=act,
+                    )
+                )
+    for name, team in (("lena", cast.north), ("dev", cast.north), ("sia", cast.south)):
+        with access_context(route="tests", actor=cast[name]):
+            listed = {task.text for task in team_overdue_tasks(cast[name])}
+        assert listed == {f"{team}:{act}" for act in ACTS_OF_ROLE[Role.CLINICAL_LEAD]}, name
+        assert seen(cast[name], "reminders_reminder", "text") == listed
+    assert len(seen(cast["tess"], "reminders_reminder", "text")) == 3 * len(Act) + 1
+    for name in ("amira", "pete", "ivy", "oona", "odd"):
+        assert seen(cast[name], "reminders_reminder", "text") == set(), name
+    with access_context(route="tests", is_system=True):
+        clear(cast["lena"], timezone.localdate() - dt.timedelta(days=1))
+        Membership.objects.filter(user=cast["dev"]).update(ended_at=timezone.now(), ended_by=cast["tess"])
+    for name in ("lena", "dev"):
+        assert seen(cast[name], "reminders_reminder", "text") == set(), name
 
 
 def test_a_closed_case_is_read_for_28_days_and_written_no_more(cast: Cast) -> None:

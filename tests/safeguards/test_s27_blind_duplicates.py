@@ -9,20 +9,24 @@ import re
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import Membership
+from accounts.roles import Role
 from audit.context import access_context
 from audit.models import EntrySubject, LogEntry
 from audit.sentences import KINDS
 from cases.models import Case, OtherName, Patient
 from cases.services.patients import POSSIBLE_DUPLICATE, REGISTERED
+from reminders import ticks
 from reminders.models import Reminder
 from tests.break_glass import opened
 from tests.patients import form_data, invented_nhs_number, register, registered
-from tests.people import Cast, make_cast
+from tests.people import Cast, clear, make_cast
 from tests.sessions import sign_in
 
 pytestmark = pytest.mark.django_db
@@ -137,6 +141,45 @@ def close_for_good(cast: Cast, patient: Patient) -> None:
         case.closed_on = timezone.localdate() - dt.timedelta(days=60)
         case.closed_by, case.next_service = cast["lena"], "GP"
         case.save()
+
+
+@pytest.mark.parametrize("lost", ["another team's lead", "role", "checks"])
+def test_s27_a_match_after_the_case_has_closed_is_read_by_leads_at_work_in_its_team_alone(
+    cast: Cast, lost: str
+) -> None:
+    theirs = southern_patient(cast, nhs_number=NUMBER)
+    close_for_good(cast, theirs)
+    with access_context(route="test", is_system=True):
+        # A colleague of North's leads as well.
+        Membership.objects.create(
+            user=cast["sia"],
+            role=Role.CLINICAL_MENTOR,
+            team=cast.north,
+            organisation=cast.north.trust,
+            starts_on=dt.date(2024, 1, 1),
+        )
+    with time_machine.travel(timezone.now() - dt.timedelta(days=3), tick=True):
+        register(sign_in(Client(), cast["amira"]), form_data(cast, nhs_number=NUMBER))
+    ticks.send_due()
+    assert [(task.recipient.username, task.patient_id) for task in tasks()] == [("sia", None)]
+    assert theirs.reference in _pages_of(cast, "sia")
+    with access_context(route="test", is_system=True):
+        if lost == "role":
+            Membership.objects.filter(user=cast["sia"], team=cast.south).update(
+                ended_at=timezone.now(), ended_by=cast["stan"]
+            )
+        if lost == "checks":
+            clear(cast["sia"], timezone.localdate() - dt.timedelta(days=1))
+    for name in ("lena", "dev") if lost == "another team's lead" else ("sia",):
+        pages = _pages_of(cast, name)
+        assert theirs.reference not in pages
+        assert str(theirs.pk) not in pages
+
+
+def _pages_of(cast: Cast, name: str) -> str:
+    client = sign_in(Client(), cast[name])
+    addresses = ("/", "/tasks/", "/tasks/team/", "/notifications/")
+    return "".join(client.get(address).content.decode() for address in addresses)
 
 
 def test_s27_a_hidden_number_of_the_own_team_answers_in_the_same_bytes(cast: Cast) -> None:

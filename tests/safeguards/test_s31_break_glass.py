@@ -509,6 +509,39 @@ def test_s31_leads_and_officers_are_told_at_once_without_identifying_content(cas
     assert "Sol Sorrel (clinical mentor, South team, Southbay Trust)" in texts["lena"]
 
 
+@pytest.mark.parametrize(
+    ("name", "text"), [("lena", "opened a record"), ("ivy", "opened a record"), ("iris", "of another team")]
+)
+def test_s31_whoever_is_lead_or_officer_no_more_is_told_nothing(cast: Cast, name: str, text: str) -> None:
+    opened(cast["sol"], cast.nora)
+    ticks.send_due()
+    assert text in sign_in(Client(), cast[name]).get("/notifications/").content.decode()
+    opened(cast["sia"], cast.nora)
+    with looking():
+        Membership.objects.filter(user=cast[name]).update(ended_at=timezone.now(), ended_by=cast["oona"])
+    mail.outbox.clear()
+    ticks.tick()
+    assert f"{name}@example.org" not in {letter.to[0] for letter in mail.outbox}
+    assert text not in sign_in(Client(), cast[name]).get("/notifications/").content.decode()
+
+
+def test_s31_a_review_is_no_task_of_another_team_in_which_its_lead_works(cast: Cast) -> None:
+    with looking():
+        Membership.objects.create(
+            user=cast["lena"],
+            role=Role.CLINICAL_MENTOR,
+            team=cast.south,
+            organisation=cast.south.trust,
+            starts_on=dt.date(2024, 1, 1),
+        )
+    glass = opened(cast["sol"], cast.nora)
+    with time_machine.travel(glass.review_due_at + dt.timedelta(days=2), tick=True):
+        ticks.tick()
+        for name, finds in (("dev", True), ("sia", False)):
+            page = sign_in(Client(), cast[name]).get("/tasks/team/").content.decode()
+            assert ("Review the break-glass" in page, str(cast.nora.pk) in page) == (finds, finds), name
+
+
 # Review.
 
 
