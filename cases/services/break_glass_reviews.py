@@ -57,8 +57,9 @@ def review_due_at(opened_at: datetime) -> datetime:
 def tell_opened(glass: BreakGlass, patient: Patient) -> None:
     """At once, by urgent reminder and e-mail: to the leads of the patient's team and the IG officers of both sides.
 
-    Nothing in it tells who the patient is. Officers of the author's own organisation, who may not know the patient,
-    are led to the trail of their worker.
+    Where the patient's side has none of these at work, the administrators are asked at once to name somebody. Nothing in
+    it tells who the patient is. Officers of the author's own organisation, who may not know the patient, are led to the
+    trail of their worker.
     """
     hours = counted(round((glass.ends_at - glass.opened_at).total_seconds() / 3600), "hour")
     who = f"{glass.created_by} ({glass.opened_as})"
@@ -81,6 +82,9 @@ def tell_opened(glass: BreakGlass, patient: Patient) -> None:
             team=patient.team,
             act=Act.REVIEW_BREAK_GLASS,
         )
+    if not leads | officers:
+        what = f"A break-glass of {day(glass.opened_at)} could be told to nobody who may look into it."
+        _ask_for_reviewer(glass, patient, what, at=glass.opened_at)
     of_author = set(officers_of_staff(glass.created_by)) - leads - officers
     _announce(
         glass,
@@ -227,7 +231,8 @@ def _escalate(glass: BreakGlass) -> bool:
     }
     reviewers = _may_review(sorted(everybody, key=lambda user: user.pk), glass)
     if not reviewers:
-        _ask_for_reviewer(glass, patient)
+        what = f"A break-glass of {day(glass.opened_at)} is overdue for review, and nobody may review it."
+        _ask_for_reviewer(glass, patient, what, at=glass.review_due_at)
         return False
     settle(kind=NO_REVIEWER, subject=_subject(glass))
     _announce(
@@ -253,20 +258,20 @@ def _escalate(glass: BreakGlass) -> bool:
     return True
 
 
-def _ask_for_reviewer(glass: BreakGlass, patient: Patient) -> None:
-    """Once; administrators see no patient, so they read the team and the day."""
+def _ask_for_reviewer(glass: BreakGlass, patient: Patient, what: str, *, at: datetime) -> None:
+    """Once for each time; administrators see no patient, so they read the team and the day."""
     administrators = {user for user in administrators_of_team(patient.team) if user != glass.created_by}
     if not administrators:
-        logger.warning("An overdue review of break-glass has nobody to go to, and no administrator to tell.")
+        logger.warning("A break-glass has nobody to go to, and no administrator to tell.")
         return
     _announce(
         glass,
         NO_REVIEWER,
         administrators,
-        f"A break-glass of {day(glass.opened_at)} is overdue for review, and nobody may review it. {patient.team} needs a "
-        "clinical lead with checks in date, or one of its organisations an information governance officer.",
+        f"{what} {patient.team} needs a clinical lead with checks in date, or one of its organisations an information "
+        "governance officer.",
         reverse("accounts:people"),
-        at=glass.review_due_at,
+        at=at,
         is_task=True,
         is_urgent=True,
         team=patient.team,

@@ -35,7 +35,7 @@ from sim_casework.proving.addresses import every_route
 from tests.break_glass import SENTENCE, ask, by_name, by_number, opened, reviewed, stated
 from tests.contact_log import at_work, logged, looking, signed
 from tests.patients import invented_nhs_number, registered
-from tests.people import Cast, make_cast
+from tests.people import Cast, clear, make_cast
 from tests.permissions.everything import make_everything
 from tests.plans import approved
 from tests.sessions import sign_in, trail_entries
@@ -523,6 +523,68 @@ def test_s31_whoever_is_lead_or_officer_no_more_is_told_nothing(cast: Cast, name
     ticks.tick()
     assert f"{name}@example.org" not in {letter.to[0] for letter in mail.outbox}
     assert text not in sign_in(Client(), cast[name]).get("/notifications/").content.decode()
+
+
+def without_anybody_to_tell(cast: Cast) -> None:
+    """Both leads of North have lapsed, and there is no information governance officer on its side."""
+    with looking():
+        for name in ("lena", "dev"):
+            clear(cast[name], timezone.localdate() - dt.timedelta(days=1))
+        officers = Membership.objects.filter(user__username__in=["ivy", "igor"])
+        officers.update(ended_at=timezone.now(), ended_by=cast["oona"])
+
+
+@pytest.mark.parametrize("officers_of_author", [[], ["iris"]])
+def test_s31_where_nobody_can_be_told_the_administrators_are_asked_for_somebody_at_once(
+    cast: Cast, officers_of_author: list[str]
+) -> None:
+    without_anybody_to_tell(cast)
+    if not officers_of_author:
+        with looking():
+            Membership.objects.filter(user=cast["iris"]).update(
+                ended_at=timezone.now(), ended_by=cast["oona"]
+            )
+    opened(cast["sol"], cast.nora)
+    assert list(told("break-glass-opened")) == officers_of_author
+    asked = told("break-glass-without-reviewer")
+    assert set(asked) == {"tess"}
+    for hidden in ("Nora", "Quill", cast.nora.reference, "Sol", SENTENCE):
+        assert hidden not in asked["tess"]
+    with looking():
+        (task,) = Reminder.objects.filter(kind="break-glass-without-reviewer")
+    assert (task.is_task, task.is_urgent, task.patient_id, task.link) == (
+        True,
+        True,
+        None,
+        reverse("accounts:people"),
+    )
+    ticks.tick()
+    assert "tess@example.org" in {letter.to[0] for letter in mail.outbox}
+
+
+def test_s31_what_nobody_was_told_is_asked_again_when_it_is_overdue_and_settled_when_somebody_is_there(
+    cast: Cast,
+) -> None:
+    without_anybody_to_tell(cast)
+    glass = opened(cast["sol"], cast.nora)
+    with time_machine.travel(glass.review_due_at + dt.timedelta(minutes=1)):
+        assert escalate_overdue_reviews() == 0
+    with looking():
+        asked = Reminder.objects.filter(kind="break-glass-without-reviewer", settled_at__isnull=True)
+        assert {(r.recipient_id, r.due_at) for r in asked} == {
+            (cast["tess"].pk, glass.opened_at),
+            (cast["tess"].pk, glass.review_due_at),
+        }
+    appointed(cast)
+    with time_machine.travel(glass.review_due_at + dt.timedelta(days=1)):
+        assert escalate_overdue_reviews() == 1
+    with looking():
+        assert not asked.all().exists()
+
+
+def test_s31_somebody_told_spares_the_administrators(cast: Cast) -> None:
+    opened(cast["sol"], cast.nora)
+    assert told("break-glass-without-reviewer") == {}
 
 
 def test_s31_a_review_is_no_task_of_another_team_in_which_its_lead_works(cast: Cast) -> None:
