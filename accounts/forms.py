@@ -128,6 +128,20 @@ class RenewalForm(CaseworkForm):
     )
 
 
+class WithdrawalForm(CaseworkForm):
+    withdrawn_on = DayField(
+        label="No longer on the register since",
+        help_text="Today or earlier. It ends at once what needs this registration",
+        error_messages={"required": "Enter the day since which they are no longer on the register"},
+    )
+    evidence = LineField(
+        label="What you have seen",
+        max_length=200,
+        help_text="For example, the register’s entry and the day you looked. Nothing about health",
+        error_messages={"required": "Write what you have seen"},
+    )
+
+
 class StaffCheckForm(CaseworkForm):
     kind = RadioField(
         label="What was checked",

@@ -254,7 +254,11 @@ class StaffCheck(BaseModel):
 
 
 class ProfessionalRegistration(BaseModel):
-    """Entry in a professional register; without a current one nobody approves a plan (S01)."""
+    """Entry in a professional register; without a current one nobody approves a plan (S01).
+
+    One that was withdrawn is over before the day since which the person is no longer on the register, and stays as it
+    is: back on the register is a row of its own, under the old number or another one.
+    """
 
     class Body(models.TextChoices):
         NMC = "NMC", "Nursing and Midwifery Council"
@@ -266,9 +270,27 @@ class ProfessionalRegistration(BaseModel):
     body = models.CharField(max_length=10, choices=Body.choices)
     number = models.CharField(max_length=20)
     valid_until = models.DateField()
+    withdrawn_on = models.DateField(null=True, db_default=None)
+    withdrawal_evidence = models.CharField(max_length=200, db_default="")
 
     class Meta(BaseModel.Meta):
-        constraints = [models.UniqueConstraint(fields=["body", "number"], name="registration_number_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["body", "number"],
+                condition=Q(withdrawn_on__isnull=True),
+                name="registration_number_in_use_once",
+            ),
+            # Whatever asks for the date alone, the clearance of a role and an approval, is right about it.
+            models.CheckConstraint(
+                condition=Q(withdrawn_on__isnull=True) | Q(valid_until__lt=F("withdrawn_on")),
+                name="registration_over_when_withdrawn",
+            ),
+            models.CheckConstraint(
+                condition=Q(withdrawn_on__isnull=True, withdrawal_evidence="")
+                | Q(withdrawn_on__isnull=False) & ~Q(withdrawal_evidence=""),
+                name="registration_withdrawn_with_evidence",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.body} {self.number}"

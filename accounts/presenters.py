@@ -102,23 +102,37 @@ def _role_line(membership: Membership, may_change: bool) -> RoleLine:
 @dataclass(frozen=True, slots=True)
 class RegistrationLine:
     words: str
-    valid_until: date
-    is_over: bool
+    about: str
+    state: str
     renew_href: str
+    withdraw_href: str
 
 
 def present_registrations(
     registrations: Iterable[ProfessionalRegistration], *, may_change: bool
 ) -> list[RegistrationLine]:
-    return [
-        RegistrationLine(
-            words=f"{r.get_body_display()}, {r.number}",
-            valid_until=r.valid_until,
-            is_over=r.valid_until < timezone.localdate(),
-            renew_href=reverse("accounts:registration_renew", args=[r.user_id, r.pk]) if may_change else "",
+    return [_registration_line(r, may_change=may_change) for r in registrations]
+
+
+def _registration_line(registration: ProfessionalRegistration, *, may_change: bool) -> RegistrationLine:
+    about, state = f"Valid until {day(registration.valid_until)}", ""
+    if registration.withdrawn_on is not None:
+        since = day(registration.withdrawn_on)
+        about, state = (
+            f"No longer on the register since {since}: {registration.withdrawal_evidence}",
+            "Withdrawn",
         )
-        for r in registrations
-    ]
+    elif registration.valid_until < timezone.localdate():
+        state = "Run out"
+    keys = [registration.user_id, registration.pk]
+    is_open = may_change and registration.withdrawn_on is None
+    return RegistrationLine(
+        words=f"{registration.get_body_display()}, {registration.number}",
+        about=about,
+        state=state,
+        renew_href=reverse("accounts:registration_renew", args=keys) if is_open else "",
+        withdraw_href=reverse("accounts:registration_withdraw", args=keys) if is_open else "",
+    )
 
 
 @dataclass(frozen=True, slots=True)

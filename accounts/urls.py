@@ -41,6 +41,11 @@ urlpatterns = [
         name="registration_renew",
     ),
     path(
+        "people/<int:user_id>/registrations/<int:registration_id>/withdraw/",
+        memberships.registration_withdraw,
+        name="registration_withdraw",
+    ),
+    path(
         "people/<int:user_id>/second-factor/",
         second_factors.second_factor_request,
         name="second_factor_request",

@@ -106,6 +106,10 @@ ROUTES: dict[str, Words] = {
         "opened the form to renew a professional registration",
         "sent a renewed professional registration",
     ),
+    "accounts:registration_withdraw": (
+        "opened the form to withdraw a professional registration",
+        "sent the withdrawal of a professional registration",
+    ),
     "accounts:second_factor_request": (
         "opened the form to replace a lost second factor",
         "asked for a lost second factor to be replaced",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -27,7 +27,9 @@ def add_registration(
     number = "".join(number.split()).upper()
     if not number:
         raise DomainError("Enter the registration number", field="number")
-    if ProfessionalRegistration.objects.filter(body=body, number=number).exists():
+    # Whoever is back on the register often has the old number.
+    known = ProfessionalRegistration.objects.filter(body=body, number=number)
+    if known.exclude(user=user, withdrawn_on__isnull=False).exists():
         raise DomainError("This registration is already recorded", field="number")
     _require_ahead(valid_until)
     with transaction.atomic():
@@ -41,16 +43,56 @@ def add_registration(
 def renew_registration(*, by: User | None, registration: ProfessionalRegistration, valid_until: date) -> None:
     """Record a later date until which it is valid.
 
-    Raises: NotVisible for people out of reach; DomainError for one's own, or a date that is not later.
+    Raises: NotVisible for people out of reach; DomainError for one's own, one that was withdrawn, or a date that is
+    not later.
     """
     _require(by, registration.user)
     _require_ahead(valid_until)
-    if valid_until <= registration.valid_until:
-        raise DomainError("The new date must be later than the one recorded", field="valid_until")
-    registration.valid_until = valid_until
     with transaction.atomic():
-        registration.save(update_fields=["valid_until"])
-        follow_up_clearance(registration.user, renewed=[REGISTRATION])
+        kept = _locked(registration)
+        if kept.withdrawn_on is not None:
+            raise DomainError("This registration was withdrawn. Record a new one.", field="valid_until")
+        if valid_until <= kept.valid_until:
+            raise DomainError("The new date must be later than the one recorded", field="valid_until")
+        kept.valid_until = valid_until
+        kept.save(update_fields=["valid_until"])
+        follow_up_clearance(kept.user, renewed=[REGISTRATION])
+
+
+def withdraw_registration(
+    *, by: User | None, registration: ProfessionalRegistration, withdrawn_on: date, evidence: str
+) -> ProfessionalRegistration:
+    """Record since when somebody is no longer on the register, and what was seen of it. From the next request on the
+    registration counts for nothing; another one that is valid still does.
+
+    The same again is the withdrawal recorded before.
+
+    Raises: NotVisible for people out of reach; DomainError for one's own, a day to come, missing evidence, or one that
+    was withdrawn otherwise.
+    """
+    _require(by, registration.user)
+    if withdrawn_on > timezone.localdate():
+        raise DomainError("The day must be today or in the past", field="withdrawn_on")
+    evidence = " ".join(evidence.split())
+    if not evidence:
+        raise DomainError("Write what you have seen", field="evidence")
+    with transaction.atomic():
+        kept = _locked(registration)
+        if kept.withdrawn_on is not None:
+            if (kept.withdrawn_on, kept.withdrawal_evidence) == (withdrawn_on, evidence):
+                return kept
+            raise DomainError("This registration was already withdrawn")
+        kept.withdrawn_on, kept.withdrawal_evidence = withdrawn_on, evidence
+        kept.valid_until = min(kept.valid_until, withdrawn_on - timedelta(days=1))
+        kept.save(update_fields=["withdrawn_on", "withdrawal_evidence", "valid_until"])
+        follow_up_clearance(kept.user, renewed=[REGISTRATION])
+    return kept
+
+
+def _locked(registration: ProfessionalRegistration) -> ProfessionalRegistration:
+    """As it is now. The person comes first, as in the triggers that keep their clearance."""
+    User.objects.select_for_update(no_key=True, of=("self",)).get(pk=registration.user_id)
+    return ProfessionalRegistration.objects.select_for_update(of=("self",)).get(pk=registration.pk)
 
 
 def _require(by: User | None, user: User) -> None:

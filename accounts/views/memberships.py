@@ -8,12 +8,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from accounts.directory import person_to_give_role, registration_of, role_within_reach
-from accounts.forms import RegistrationForm, RenewalForm, RoleForm
+from accounts.forms import RegistrationForm, RenewalForm, RoleForm, WithdrawalForm
 from accounts.gate import role_page, signed_in_user
 from accounts.presenters import role_words
 from accounts.roles import Act
 from accounts.services.people import add_membership, end_membership
-from accounts.services.registrations import add_registration, renew_registration
+from accounts.services.registrations import add_registration, renew_registration, withdraw_registration
 from accounts.views.people import the_person
 from accounts.views.telling import do_and_tell
 from core.step_up import needs_step_up
@@ -92,3 +92,24 @@ def registration_renew(request: HttpRequest, user_id: int, registration_id: int)
             return redirect("accounts:person", person.pk)
     context = {"form": form, "person": person, "registration": registration}
     return render(request, "accounts/registration_renew.jinja", context)
+
+
+@require_http_methods(["GET", "POST"])
+@needs_step_up
+@role_page(Act.MANAGE_PEOPLE)
+def registration_withdraw(request: HttpRequest, user_id: int, registration_id: int) -> HttpResponse:
+    by = signed_in_user(request)
+    person = the_person(request, user_id)
+    registration = registration_of(person, registration_id)
+    if registration is None:
+        raise Http404
+    form = WithdrawalForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        withdrawn = try_service(
+            form, lambda: withdraw_registration(by=by, registration=registration, **form.cleaned_data)
+        )
+        if withdrawn is not None:
+            messages.success(request, f"The registration of {person} was withdrawn.")
+            return redirect("accounts:person", person.pk)
+    context = {"form": form, "person": person, "registration": registration}
+    return render(request, "accounts/registration_withdraw.jinja", context)

@@ -541,6 +541,13 @@ _PEOPLE = [
         at=key(user_id="amira", registration_id="registration"),
         valid_until_day="",
     ),
+    State("accounts:registration_withdraw", "oona", at=key(user_id="amira", registration_id="registration")),
+    wrong(
+        "accounts:registration_withdraw",
+        "oona",
+        "Withdraw",
+        at=key(user_id="amira", registration_id="registration"),
+    ),
     State("accounts:second_factor_request", "oona", at=key(user_id="amira")),
     State("accounts:second_factor_confirm", "oona", at=CAL),
     State("accounts:teams", "oona"),

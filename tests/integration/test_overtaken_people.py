@@ -13,7 +13,7 @@ from cases.models import Case
 from tests.contact_log import looking
 from tests.integration.test_overtaken import at_once, statuses
 from tests.people import Cast, make_cast
-from tests.sessions import sign_in
+from tests.sessions import sign_in, trail_entries
 
 pytestmark = pytest.mark.django_db(transaction=True)
 STARTS = {"starts_on_day": "1", "starts_on_month": "1", "starts_on_year": "2026"}
@@ -40,6 +40,19 @@ def test_a_registration_is_added_once(cast: Cast) -> None:
     fields = {"body": "HCPC", "number": "PYL99123"} | UNTIL
     assert sent(cast, "tess", f"/people/{cast['cal'].pk}/registrations/add/", fields) == [200, 200, 200, 302]
     assert ProfessionalRegistration.objects.filter(number="PYL99123").count() == 1
+
+
+def test_a_registration_is_withdrawn_once(cast: Cast) -> None:
+    held = ProfessionalRegistration.objects.get(user=cast["cal"])
+    address = f"/people/{cast['cal'].pk}/registrations/{held.pk}/withdraw/"
+    since = {"withdrawn_on_day": "1", "withdrawn_on_month": "6", "withdrawn_on_year": "2026"}
+    fields = since | {"evidence": "The register’s entry"}
+    assert sent(cast, "tess", address, fields) == [302] * 4
+    other = sent(cast, "tess", address, fields | {"evidence": "Another entry"})
+    assert other == [200] * 4
+    held.refresh_from_db()
+    assert len(trail_entries(route="accounts:registration_withdraw", object_pk=str(held.pk))) == 1
+    assert held.withdrawal_evidence == "The register’s entry"
 
 
 def test_a_person_is_invited_once(cast: Cast) -> None:

@@ -24,6 +24,8 @@ from accounts.permissions import grantable_roles, manageable_people, manages_acc
 from accounts.roles import TEAM_ROLES, Role
 from accounts.selectors import may
 from audit.context import access_context
+from audit.models import LogEntry
+from core.formatting import day
 from tests.people import Cast, make_cast
 from tests.sessions import give_app, sign_in
 
@@ -132,6 +134,7 @@ def test_list_takes_the_same_queries_for_few_and_for_many(
         "second-factor/confirm/",
         "roles/1/end/",
         "registrations/1/renew/",
+        "registrations/1/withdraw/",
     ],
 )
 def test_person_of_another_team_gets_404(client: Client, cast: Cast, part: str) -> None:
@@ -278,6 +281,69 @@ def test_registration_is_recorded_and_renewed(client: Client, cast: Cast) -> Non
     assert recorded.valid_until == dt.date(2099, 6, 1)
 
 
+def withdrawal(on: dt.date, evidence: str = "Entry of the register 4711") -> dict[str, str]:
+    return {
+        "withdrawn_on_day": str(on.day),
+        "withdrawn_on_month": str(on.month),
+        "withdrawn_on_year": str(on.year),
+        "evidence": evidence,
+    }
+
+
+def test_withdrawn_registration_ends_access_at_once_and_is_recorded_anew(client: Client, cast: Cast) -> None:
+    amira, record = sign_in(Client(), cast["amira"]), f"/patients/{cast.nora.pk}/"
+    assert amira.get(record).status_code == 200
+    sign_in(client, cast["tess"])
+    held = ProfessionalRegistration.objects.get(user=cast["amira"])
+    of_amira = f"/people/{cast['amira'].pk}/registrations/"
+    withdraw, since = f"{of_amira}{held.pk}/withdraw/", timezone.localdate() - dt.timedelta(days=3)
+    assert f'href="{withdraw}"' in page_of(client, cast["amira"])
+    assert client.get(withdraw).status_code == 200
+    page = client.post(withdraw, withdrawal(since), follow=True).content.decode()
+    assert "The registration of Amira Adeyemi was withdrawn." in page
+    assert f"No longer on the register since {day(since)}: Entry of the register 4711" in page
+    assert "Withdrawn" in page
+    assert f"{of_amira}{held.pk}/" not in page
+    assert amira.get(record).status_code == 404
+    assert "Withdrawn" in amira.get("/account/profile/").content.decode()
+    with access_context(route="test", is_system=True):
+        entry = LogEntry.objects.filter(
+            action=LogEntry.Action.UPDATE, object_pk=str(held.pk), actor=cast["tess"]
+        ).latest("pk")
+    assert {"withdrawn_on", "withdrawal_evidence", "valid_until"} <= set(entry.changes)
+    assert "4711" not in str(entry.changes)
+
+    until = {"valid_until_day": "1", "valid_until_month": "6", "valid_until_year": "2098"}
+    renewed = client.post(f"{of_amira}{held.pk}/renew/", until).content.decode()
+    assert "was withdrawn. Record a new one" in renewed
+    assert amira.get(record).status_code == 404
+    again = {"body": held.body, "number": held.number} | until
+    taken = client.post(f"/people/{cast['cal'].pk}/registrations/add/", again).content.decode()
+    assert "already recorded" in taken
+    assert client.post(f"{of_amira}add/", again).status_code == 302
+    assert amira.get(record).status_code == 200
+    assert "already recorded" in client.post(f"{of_amira}add/", again).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("days", "evidence", "words"),
+    [
+        (1, "Seen", "The day must be today or in the past"),
+        (0, " ", "Write what you have seen"),
+        (0, "x" * 201, "200 characters"),
+    ],
+)
+def test_bad_withdrawal_is_refused_at_the_field(
+    client: Client, cast: Cast, days: int, evidence: str, words: str
+) -> None:
+    held = ProfessionalRegistration.objects.get(user=cast["amira"])
+    withdraw = f"/people/{cast['amira'].pk}/registrations/{held.pk}/withdraw/"
+    fields = withdrawal(timezone.localdate() + dt.timedelta(days=days), evidence)
+    assert words in sign_in(client, cast["tess"]).post(withdraw, fields).content.decode()
+    held.refresh_from_db()
+    assert held.withdrawn_on is None
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
@@ -307,6 +373,13 @@ def test_nobody_vouches_for_their_own_registration(client: Client, cast: Cast) -
         "valid_until_year": "2099",
     }
     page = client.post(f"/people/{cast['tess'].pk}/registrations/add/", fields).content.decode()
+    assert "Nobody vouches for their own registration" in page
+    with access_context(route="test", is_system=True):
+        held = ProfessionalRegistration.objects.create(
+            user=cast["tess"], body="NMC", number="99A0099E", valid_until=dt.date(2099, 6, 1)
+        )
+    withdraw = f"/people/{cast['tess'].pk}/registrations/{held.pk}/withdraw/"
+    page = client.post(withdraw, withdrawal(timezone.localdate())).content.decode()
     assert "Nobody vouches for their own registration" in page
 
 

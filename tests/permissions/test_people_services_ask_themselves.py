@@ -70,6 +70,9 @@ ALSO_BY_THE_SYSTEM: dict[str, Do] = {
     "renew_registration": lambda by, it: registrations.renew_registration(
         by=by, registration=registration(it), valid_until=AHEAD + dt.timedelta(days=900)
     ),
+    "withdraw_registration": lambda by, it: registrations.withdraw_registration(
+        by=by, registration=registration(it), withdrawn_on=dt.date(2026, 1, 5), evidence="Struck off"
+    ),
     "record_check": lambda by, it: staff_checks.record_check(
         by=by, user=it["cal"], kind="training", valid_until=AHEAD, evidence="Certificate"
     ),

@@ -25,6 +25,7 @@ MARKED = {
     "accounts:check_add",
     "accounts:registration_add",
     "accounts:registration_renew",
+    "accounts:registration_withdraw",
     "accounts:second_factor_request",
     "accounts:second_factor_confirm",
     "accounts:second_factor_refuse",

@@ -12,11 +12,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import ClearanceChange, Membership, StaffCheck, User
+from accounts.models import ClearanceChange, Membership, ProfessionalRegistration, StaffCheck, User
 from accounts.roles import Role
 from accounts.services.lapses import LAPSE
 from accounts.services.leaving import end_person
 from accounts.services.people import add_membership, end_membership
+from accounts.services.registrations import withdraw_registration
 from accounts.services.staff_checks import record_check
 from audit.context import access_context
 from cases.models import Case
@@ -153,6 +154,18 @@ def test_s30_withdrawn_check_passes_the_caseload_to_the_leads_with_the_next_tick
     check(cast["pete"], 90)
     ticks.tick()
     assert not open_question()
+
+
+def test_s30_withdrawn_registration_passes_the_caseload_to_the_leads_with_the_next_tick(cast: Cast) -> None:
+    with access_context(route="tests.s30", actor=cast["tess"]):
+        withdraw_registration(
+            by=cast["tess"],
+            registration=ProfessionalRegistration.objects.get(user=cast["amira"]),
+            withdrawn_on=timezone.localdate(),
+            evidence="The register’s entry",
+        )
+    ticks.tick()
+    assert [name for name, _ in open_question()] == ["dev", "lena"]
 
 
 def test_s30_lapse_by_the_calendar_is_noticed_by_the_daily_work(cast: Cast) -> None:

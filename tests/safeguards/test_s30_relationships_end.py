@@ -16,7 +16,7 @@ from accounts.models import Membership, ProfessionalRegistration, User
 from accounts.roles import Role
 from accounts.services.leaving import end_person
 from accounts.services.people import add_membership, end_membership
-from accounts.services.registrations import add_registration
+from accounts.services.registrations import add_registration, withdraw_registration
 from accounts.services.staff_checks import record_check
 from audit.context import access_context
 from cases.models import Case, Patient, PatientUserObjectPermission
@@ -85,6 +85,15 @@ def let_registration_run_out(cast: Cast) -> None:
     registration.save()
 
 
+def strike_off(cast: Cast) -> None:
+    withdraw_registration(
+        by=cast["tess"],
+        registration=ProfessionalRegistration.objects.get(user=cast["amira"]),
+        withdrawn_on=today(),
+        evidence="The register’s entry",
+    )
+
+
 ENDS: list[Callable[[Cast], None]] = [
     close_long_ago,
     end_role,
@@ -93,6 +102,7 @@ ENDS: list[Callable[[Cast], None]] = [
     withdraw("vetting"),
     withdraw("confidentiality agreement"),
     let_registration_run_out,
+    strike_off,
 ]
 
 

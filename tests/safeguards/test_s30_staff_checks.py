@@ -16,6 +16,7 @@ from django.utils import timezone
 from accounts.clearance import ALWAYS, CHECKS, WORKING_WITH_PATIENTS, required_of
 from accounts.models import Membership, ProfessionalRegistration, StaffCheck, User
 from accounts.roles import ACTS_OF_ROLE, Act, Role
+from accounts.services.registrations import withdraw_registration
 from audit.context import access_context
 from cases.permissions import can, explain_access, visible_patients
 from tests.people import FAR_AHEAD, Cast, clear, make_cast, register
@@ -102,6 +103,40 @@ def test_s30_of_two_registrations_the_later_counts(cast: Cast) -> None:
             user=cast["amira"], body="HCPC", number="OT99999", valid_until=timezone.localdate() + YESTERDAY
         )
     assert cleared_until(cast["amira"]) == FAR_AHEAD
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"withdrawal_evidence": "Struck off"}, "registration_over_when_withdrawn"),
+        ({"valid_until": dt.date(2025, 12, 31)}, "registration_withdrawn_with_evidence"),
+        (
+            {"withdrawn_on": None, "withdrawal_evidence": "Struck off"},
+            "registration_withdrawn_with_evidence",
+        ),
+    ],
+)
+def test_s30_the_database_keeps_no_withdrawn_registration_that_still_counts_or_says_nothing(
+    cast: Cast, fields: dict[str, object], constraint: str
+) -> None:
+    values: dict[str, object] = {"withdrawn_on": dt.date(2026, 1, 1)} | fields
+    with (
+        access_context(route="tests.s30", is_system=True),
+        pytest.raises(IntegrityError, match=constraint),
+        transaction.atomic(),
+    ):
+        ProfessionalRegistration.objects.filter(user=cast["amira"]).update(**values)
+
+
+def test_s30_a_withdrawn_registration_leaves_another_one_its_worth(cast: Cast) -> None:
+    with access_context(route="tests.s30", is_system=True):
+        struck = ProfessionalRegistration.objects.get(user=cast["amira"])
+        register_other = {"body": "HCPC", "number": "OT99999", "valid_until": dt.date(2097, 1, 1)}
+        ProfessionalRegistration.objects.create(user=cast["amira"], **register_other)
+        withdraw_registration(
+            by=cast["tess"], registration=struck, withdrawn_on=timezone.localdate(), evidence="Struck off"
+        )
+    assert cleared_until(cast["amira"]) == dt.date(2097, 1, 1)
 
 
 def test_s30_a_role_given_later_finds_the_checks_that_are_there(cast: Cast) -> None:

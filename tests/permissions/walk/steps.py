@@ -19,7 +19,7 @@ from accounts.models import Membership, ProfessionalRegistration
 from accounts.roles import Act, Role
 from accounts.services.leaving import end_person
 from accounts.services.people import add_membership, end_membership
-from accounts.services.registrations import add_registration
+from accounts.services.registrations import add_registration, withdraw_registration
 from accounts.services.staff_checks import record_check
 from cases.models import BreakGlass, Case, Patient, PatientGroupObjectPermission, PatientUserObjectPermission
 from cases.permissions import patients_under_review, visible_patients
@@ -409,23 +409,29 @@ class AccessWalk(Walk):
 
     @rule(user=st.integers(0, 4))
     def strike_off(self, user: int) -> None:
-        """Every registration ends yesterday."""
+        """Every registration is withdrawn since today."""
         yesterday = self.world.today - dt.timedelta(days=1)
         held = {key for key, until in self.registrations[user].items() if until > yesterday}
         if not held:
             return
 
+        administrator = self.stage.administrators[TRUST]
+
         def work() -> None:
             for registration in ProfessionalRegistration.objects.filter(pk__in=held):
-                registration.valid_until = yesterday
-                registration.save()
+                withdraw_registration(
+                    by=administrator,
+                    registration=registration,
+                    withdrawn_on=self.world.today,
+                    evidence="Struck off",
+                )
 
         def told(_: None) -> Told:
             self.registrations[user] |= dict.fromkeys(held, yesterday)
             self.world.registered[user] = max(self.registrations[user].values())
             return Told(changes=(("accounts.professionalregistration", None),) * len(held))
 
-        self.step("strike off", work, by=None, told=told, touched=(user,))
+        self.step("strike off", work, by=administrator, told=told, touched=(user,))
 
     # Exceptions, grants and break-glass.
 
