@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import Membership, Organisation, Team, User
@@ -47,10 +47,12 @@ def organisations_to_invite_for(by: User) -> GuardedQuerySet[Organisation]:
     )
 
 
-def manageable_people(by: User) -> GuardedQuerySet[User]:
-    """Everybody whose page the user may open: of the organisations, and of the teams looked after.
+def manageable_people(by: User, *, or_will_be: bool = False) -> GuardedQuerySet[User]:
+    """Everybody whom the user looks after: of the organisations, and of the teams.
 
-    Of a team is who has, will have or had a role in it until lately, and who left the service altogether.
+    Of a team is who has a role in it or had one until lately, and who left the service altogether. A role to come makes
+    somebody of the team who has none today, but nobody who works elsewhere: each team administrator of the organisation
+    may give one, and would decide about another team's people. ``or_will_be``: these as well, for that role alone.
     """
     people: GuardedQuerySet[User] = User.objects.none()
     if may(by, Act.MANAGE_PEOPLE):
@@ -59,6 +61,9 @@ def manageable_people(by: User) -> GuardedQuerySet[User]:
             | Q(ended_at__gte=timezone.now() - STILL_SHOWN)
             | Q(user__is_active=False)
         )
+        if not or_will_be:
+            works = Membership.objects.current().filter(user=OuterRef("user"))
+            in_team = in_team.filter(_has_begun() | Q(ended_at__isnull=True) & ~Exists(works))
         people = User.objects.filter(Q(organisation__in=managed_organisations(by)) | Exists(in_team))
     return people
 
@@ -67,9 +72,16 @@ def _not_over(on: date) -> Q:
     return Q(ended_at__isnull=True) & (Q(ends_on__isnull=True) | Q(ends_on__gte=on))
 
 
-def require_manageable(by: User, user: User) -> None:
+def _has_begun() -> Q:
+    # A role that was ended before its first day never begins.
+    return Q(starts_on__lte=timezone.localdate()) & (
+        Q(ended_at__isnull=True) | Q(ended_at__date__gte=F("starts_on"))
+    )
+
+
+def require_manageable(by: User, user: User, *, or_will_be: bool = False) -> None:
     """Raises: NotVisible when the person is not among those the user looks after."""
-    if not manageable_people(by).filter(pk=user.pk).exists():
+    if not manageable_people(by, or_will_be=or_will_be).filter(pk=user.pk).exists():
         raise NotVisible("No such person.")
 
 

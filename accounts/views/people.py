@@ -41,9 +41,9 @@ from core.step_up import needs_step_up
 from core.submission import try_service
 
 
-def the_person(request: HttpRequest, user_id: int) -> User:
+def the_person(request: HttpRequest, user_id: int, *, or_will_be: bool = False) -> User:
     """Raises: Http404 for somebody the user does not look after."""
-    person = person_looked_after(signed_in_user(request), user_id)
+    person = person_looked_after(signed_in_user(request), user_id, or_will_be=or_will_be)
     if person is None:
         raise Http404
     return person
@@ -78,19 +78,23 @@ def page_number(typed: str) -> int:
 @role_page(Act.MANAGE_PEOPLE)
 def person(request: HttpRequest, user_id: int) -> HttpResponse:
     by = signed_in_user(request)
-    found = the_person(request, user_id)
+    found = the_person(request, user_id, or_will_be=True)
     is_self = found.pk == by.pk
-    may_change = found.is_active and not is_self
+    is_looked_after = person_looked_after(by, found.pk) is not None
+    may_change_roles = found.is_active and not is_self
+    may_change = may_change_roles and is_looked_after
     reset = open_reset_of(found)
     states = check_states([found])[found.pk]
     context = {
         "person": found,
         "is_self": is_self,
+        "is_looked_after": is_looked_after,
+        "may_change_roles": may_change_roles,
         "may_change": may_change,
         "may_close": may_change and manages_account(by, found),
         "facts": account_facts(found, open_invitation_of(found)),
         "is_invited": found.is_active and not found.has_usable_password(),
-        "roles": present_roles(roles_within_reach(by, found), may_change=may_change),
+        "roles": present_roles(roles_within_reach(by, found), may_change=may_change_roles),
         "registrations": present_registrations(registrations_of(found), may_change=may_change),
         "access": access_words(states),
         "checks": present_checks(states, person=found, may_change=may_change),

@@ -6,7 +6,9 @@ import datetime as dt
 from typing import Any
 
 import pytest
+import time_machine
 from allauth.mfa.models import Authenticator
+from django.contrib.auth.models import Group
 from django.core import mail
 from django.test import Client
 from django.utils import timezone
@@ -589,6 +591,91 @@ def test_who_had_a_role_in_the_team_is_found_for_four_weeks(cast: Cast, days: in
     assert not Membership.objects.current().filter(user=cast["amira"]).exists()
     assert manageable_people(cast["tess"]).filter(pk=cast["amira"].pk).exists() is is_found
     assert manageable_people(cast["oona"]).filter(pk=cast["amira"].pk).exists()
+
+
+def administrator_of_west(cast: Cast) -> tuple[User, Team]:
+    with access_context(route="test", is_system=True):
+        west = Team.objects.create(
+            name="West team",
+            trust=cast.north.trust,
+            force=cast.north.force,
+            phone="01632 960304",
+            group=Group.objects.create(name="team West"),
+        )
+        will = User.objects.create_user(
+            "will",
+            email="will@example.org",
+            first_name="Will",
+            last_name="Wood",
+            organisation=cast.north.trust,
+        )
+        Membership.objects.create(
+            user=will, role=Role.TEAM_ADMINISTRATOR, team=west, organisation=cast.north.trust
+        )
+    return will, west
+
+
+def test_role_to_come_leaves_checks_and_account_to_the_other_team(client: Client, cast: Cast) -> None:
+    amira, (will, west) = cast["amira"], administrator_of_west(cast)
+    sign_in(client, will)
+    later = str(timezone.localdate().year + 1)
+    assert give_role(client, amira, Role.CLINICAL_MENTOR, west, starts_on_year=later).status_code == 302
+    held = ProfessionalRegistration.objects.get(user=amira)
+    for part in (
+        "checks/add/",
+        "registrations/add/",
+        f"registrations/{held.pk}/renew/",
+        f"registrations/{held.pk}/withdraw/",
+        "sessions/end/",
+        "second-factor/",
+        "second-factor/confirm/",
+        "second-factor/refuse/",
+        "leave/",
+        "invitation/",
+    ):
+        assert client.post(f"/people/{amira.pk}/{part}").status_code == 404, part
+    assert not manageable_people(will).filter(pk=amira.pk).exists()
+    assert not manages_account(will, amira)
+    assert manages_account(cast["oona"], amira)
+
+    # The very role is theirs to see and to end, before it begins; and it is all that they see.
+    assert "Amira Adeyemi" in client.get("/people/").content.decode()
+    page = page_of(client, amira)
+    given = Membership.objects.get(user=amira, team=west)
+    assert "They work elsewhere" in page
+    for words in (
+        "Record a check",
+        "Record a registration",
+        "Everything recorded",
+        held.number,
+        "Second factor",
+    ):
+        assert words not in page
+    end = f"/people/{amira.pk}/roles/{given.pk}/end/"
+    assert f'href="{end}"' in page
+    assert client.post(end).status_code == 302
+    given.refresh_from_db()
+    assert given.ended_by == will
+    # Nor does its end, when the day on which it would have begun has come.
+    with time_machine.travel(dt.datetime.combine(given.starts_on, dt.time(12), dt.UTC)):
+        assert not manageable_people(will).filter(pk=amira.pk).exists()
+
+
+def test_role_to_come_is_managed_from_its_first_day_and_at_once_for_whoever_works_nowhere(cast: Cast) -> None:
+    will, west = administrator_of_west(cast)
+    first_day = timezone.localdate() + dt.timedelta(days=5)
+    with access_context(route="test", is_system=True):
+        for user in (cast["amira"], cast["odd"]):
+            Membership.objects.create(
+                user=user,
+                role=Role.CLINICAL_MENTOR,
+                team=west,
+                organisation=cast.north.trust,
+                starts_on=first_day,
+            )
+    assert list(manageable_people(will).exclude(pk=will.pk)) == [cast["odd"]]
+    with time_machine.travel(dt.datetime.combine(first_day, dt.time(12), dt.UTC)):
+        assert set(manageable_people(will).exclude(pk=will.pk)) == {cast["odd"], cast["amira"]}
 
 
 def test_role_that_was_over_long_ago_keeps_no_account_open(cast: Cast) -> None:
