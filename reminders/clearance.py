@@ -1,4 +1,5 @@
-"""Whose staff checks, roles or accounts have changed or lapsed: reminds them, and hands their caseload to the leads.
+"""Whose staff checks, roles or accounts have changed or lapsed: reminds them, hands their caseload to the leads, and ends
+what they have open by break-glass.
 
 What follows from that is known to accounts and cases; here it is only called, on each tick and once a day.
 """
@@ -13,6 +14,7 @@ from accounts.models import ClearanceChange, User
 from accounts.services.lapses import people_to_remind, remind_of_lapses
 from audit.context import access_context
 from cases.selectors.unmentored import mentors_who_cannot_work
+from cases.services.break_glass import end_openings_of_former_role
 from cases.services.caseloads import CASES_WITHOUT_MENTOR, mentor_of_subject, pass_caseload_on
 from reminders.models import Reminder
 
@@ -22,7 +24,10 @@ LOOKED_AT_ONCE = 50
 
 
 def look_at_changes() -> None:
-    """Look at the caseload of everybody to whom something has happened since the last tick, each in a transaction."""
+    """Look at the caseload and the open break-glass of everybody to whom something has happened since the last tick.
+
+    Each in a transaction of its own.
+    """
     for change in ClearanceChange.objects.order_by("pk")[:LOOKED_AT_ONCE]:
         try:
             _look(change)
@@ -47,6 +52,7 @@ def _look(change: ClearanceChange) -> None:
         ours = ClearanceChange.objects.select_for_update(skip_locked=True, of=("self",))
         locked = ours.select_related("user").filter(pk=change.pk).first()
         if locked is not None:
+            end_openings_of_former_role(locked.user)
             pass_caseload_on(locked.user, has_changed=True)
             locked.delete()
 

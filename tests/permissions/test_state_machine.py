@@ -46,6 +46,7 @@ MUST_BE_REACHED = [
         "take back a grant": ["done"],
         "break the glass": ["done", "NotAllowed"],
         "end break-glass": ["done", "NotVisible"],
+        "end what outlived a role": ["done"],
         "list": ["done"],
         "list for review": ["done"],
     }.items()

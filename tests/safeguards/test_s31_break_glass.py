@@ -17,9 +17,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Membership
+from accounts.models import Membership, User
 from accounts.roles import Act, Role
+from accounts.services.leaving import end_person
+from accounts.services.people import add_membership, end_membership
 from audit.alerts.models import Alert
+from audit.models import LogEntry
 from cases.models import BreakGlass, BreakGlassAttempt, BreakGlassReview, Case, Draft, Patient
 from cases.permissions import can, visible_patients
 from cases.services import break_glass_reviews
@@ -109,6 +112,49 @@ def test_s31_a_role_that_ends_takes_the_break_glass_with_it(cast: Cast, sol: Cli
     assert sol.get(record_of(cast.nora)).status_code == 200
     with looking():
         Membership.objects.filter(user=cast["sol"]).update(ended_at=timezone.now(), ended_by=cast["stan"])
+    assert sol.get(record_of(cast.nora)).status_code == 404
+
+
+@pytest.mark.parametrize("way", ["role", "account"])
+def test_s31_a_role_that_is_given_again_brings_no_break_glass_back(cast: Cast, sol: Client, way: str) -> None:
+    glass = opened(cast["sol"], cast.nora, hours=4)
+    other = opened(cast["sia"], cast.nora, hours=4)
+    held = Membership.objects.get(user=cast["sol"])
+    with at_work(cast["stan"]):
+        if way == "role":
+            end_membership(by=cast["stan"], membership=held)
+        else:
+            end_person(by=cast["stan"], user=cast["sol"])
+    assert sol.get(record_of(cast.nora)).status_code != 200
+    ticks.tick()
+    with looking():
+        User.objects.filter(pk=cast["sol"].pk).update(is_active=True, left_at=None)
+        Membership.objects.create(
+            user=cast["sol"], role=held.role, team=held.team, organisation=held.organisation
+        )
+        glass.refresh_from_db()
+        other.refresh_from_db()
+    assert (glass.ended_by, glass.is_open, other.is_open) == (cast["stan"], False, True)
+    (entry,) = trail_entries(action=LogEntry.Action.UPDATE, object_pk=str(glass.pk))
+    assert entry.reason == "Break-glass ended: a role of its author was ended"
+    again = sign_in(Client(), cast["sol"])
+    assert again.get(record_of(cast.nora)).status_code == 404
+    # With a reason stated anew it opens again, and both wait for their review.
+    assert ask(again, stated(cast.nora)).status_code == 302
+    assert again.get(record_of(cast.nora)).status_code == 200
+    ticks.tick()
+    assert again.get(record_of(cast.nora)).status_code == 200
+
+
+def test_s31_a_break_glass_is_ended_also_when_the_role_was_given_again_before_the_next_tick(
+    cast: Cast, sol: Client
+) -> None:
+    opened(cast["sol"], cast.nora, hours=4)
+    held = Membership.objects.get(user=cast["sol"])
+    with at_work(cast["stan"]):
+        end_membership(by=cast["stan"], membership=held)
+        add_membership(by=cast["stan"], user=cast["sol"], role=held.role, team=held.team)
+    ticks.tick()
     assert sol.get(record_of(cast.nora)).status_code == 404
 
 

@@ -28,7 +28,11 @@ class HeldRole:
     team: int | None
     first: dt.date
     last: dt.date | None
-    is_ended: bool = False
+    ended_at: dt.datetime | None = None
+
+    @property
+    def is_ended(self) -> bool:
+        return self.ended_at is not None
 
 
 @dataclass
@@ -45,6 +49,7 @@ class HeldCase:
 class Glass:
     user: int
     patient: int
+    opened_at: dt.datetime
     ends_at: dt.datetime
     is_ended: bool = False
 
@@ -146,6 +151,22 @@ class World:
             ):
                 return glass
         return None
+
+    def outlived_a_role(self, user: int) -> list[Glass]:
+        """What is open since before a clinical role of its author's that had begun was ended."""
+        ends = [
+            role.ended_at
+            for role in self.roles
+            if role.user == user and role.role in CLINICAL and role.first <= self.today and role.ended_at
+        ]
+        return [
+            glass
+            for glass in self.glasses
+            if glass.user == user
+            and not glass.is_ended
+            and self.now < glass.ends_at
+            and any(glass.opened_at <= end for end in ends)
+        ]
 
     def may(self, user: int, act: Act, patient: int) -> bool:
         return bool(

@@ -24,7 +24,12 @@ from accounts.services.staff_checks import record_check
 from cases.models import BreakGlass, Case, Patient, PatientGroupObjectPermission, PatientUserObjectPermission
 from cases.permissions import patients_under_review, visible_patients
 from cases.selectors.break_glass import Statement
-from cases.services.break_glass import BreakGlassRequest, end_break_glass, open_break_glass_for
+from cases.services.break_glass import (
+    BreakGlassRequest,
+    end_break_glass,
+    end_openings_of_former_role,
+    open_break_glass_for,
+)
 from cases.services.cases import close_case, hand_over, open_case
 from cases.services.contacts import ContactFacts, log_contact
 from cases.services.patients import PatientDetails, register_patient
@@ -310,7 +315,7 @@ class AccessWalk(Walk):
         administrator = self.stage.administrators[ORGANISATION_OF[role.user]]
 
         def told(_: None) -> Told:
-            role.is_ended = True
+            role.ended_at = self.world.now
             return Told(changes=(("accounts.membership", None),))
 
         self.step(
@@ -333,7 +338,7 @@ class AccessWalk(Walk):
             held = [role for role in self.world.roles if role.user == user and not role.is_ended]
             self.world.active[user] = False
             for role in held:
-                role.is_ended = True
+                role.ended_at = self.world.now
             return Told(changes=(("accounts.user", None), *[("accounts.membership", None)] * len(held)))
 
         self.step(
@@ -492,7 +497,8 @@ class AccessWalk(Walk):
         def told(_: Any) -> Told:
             if not opens:
                 return Told()
-            self.world.glasses.append(Glass(by, about, self.world.now + dt.timedelta(hours=hours)))
+            now = self.world.now
+            self.world.glasses.append(Glass(by, about, now, now + dt.timedelta(hours=hours)))
             with blind(Acting(is_system=True)):
                 self.glasses.append(BreakGlass.objects.get(submission_key=request.submission_key).pk)
             return self.told_of(by, about, "cases.breakglass")(_)
@@ -529,6 +535,36 @@ class AccessWalk(Walk):
             refused="" if goes_on and (by == glass.user or leads) else "NotVisible",
             told=told,
             touched=(glass.user,),
+        )
+
+    @rule(user=WORKERS)
+    def end_what_outlived_a_role(self, user: int) -> None:
+        """The background work looks at whoever's role was ended; the walk has no ticks."""
+        user = next((who for who in range(len(self.users)) if self.world.outlived_a_role(who)), user)
+        over = self.world.outlived_a_role(user)
+        if not over:
+            with blind(Acting(is_system=True)):
+                assert end_openings_of_former_role(self.users[user]) == 0
+            self.count_and_compare("nothing outlived a role", {user})
+            return
+
+        def told(number: int) -> Told:
+            assert number == len(over)
+            for glass in over:
+                glass.is_ended = True
+            return Told(
+                {glass.patient: {"system"} for glass in over},
+                tuple(
+                    change for glass in over for change in self.changes(["cases.breakglass"], glass.patient)
+                ),
+            )
+
+        self.step(
+            "end what outlived a role",
+            lambda: end_openings_of_former_role(self.users[user]),
+            by=None,
+            told=told,
+            touched=(user,),
         )
 
     # Time.
