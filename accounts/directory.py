@@ -28,7 +28,7 @@ PAGE = 50
 def people_looked_after(by: User, *, has_left: bool) -> GuardedQuerySet[User]:
     """Everybody in the user's teams and organisations by name, with their roles; slice it by the page."""
     people: GuardedQuerySet[User] = (
-        manageable_people(by, or_will_be=True)
+        manageable_people(by, has_role_to_come=True)
         .filter(is_active=not has_left)
         .select_related("organisation")
         .prefetch_related(Prefetch("memberships", queryset=_roles_of_today()))
@@ -37,9 +37,9 @@ def people_looked_after(by: User, *, has_left: bool) -> GuardedQuerySet[User]:
     return people
 
 
-def person_looked_after(by: User, user_id: int, *, or_will_be: bool = False) -> User | None:
-    """One of those, or None; ``or_will_be`` as in the list: somebody of another team with a role to come as well."""
-    people = manageable_people(by, or_will_be=or_will_be)
+def person_looked_after(by: User, user_id: int, *, has_role_to_come: bool = False) -> User | None:
+    """One of the people looked after, or None; ``has_role_to_come``: or of another team, with a role to come in one of theirs."""
+    people = manageable_people(by, has_role_to_come=has_role_to_come)
     person: User | None = people.select_related("organisation").filter(pk=user_id).first()
     return person
 

@@ -130,9 +130,9 @@ class RenewalForm(CaseworkForm):
 
 class WithdrawalForm(CaseworkForm):
     withdrawn_on = DayField(
-        label="No longer on the register since",
-        help_text="Today or earlier. It ends at once what needs this registration",
-        error_messages={"required": "Enter the day since which they are no longer on the register"},
+        label="Not on the register since",
+        help_text="Today or earlier. Whatever day you enter, it counts from now on",
+        error_messages={"required": "Enter the day since which they are not on the register"},
     )
     evidence = LineField(
         label="What you have seen",

@@ -309,7 +309,7 @@ class HomePostcode(BaseModel):
 
 
 class ClearanceChange(BaseModel):
-    """Somebody's role, check, registration or account has changed, and nobody has looked at their caseload yet.
+    """Somebody's role, check, registration or account has changed, and nobody has looked yet at their caseload and open break-glass.
 
     Written in the transaction of the change, for administrators see no case; removed by the background work that looks.
     """

@@ -47,12 +47,13 @@ def organisations_to_invite_for(by: User) -> GuardedQuerySet[Organisation]:
     )
 
 
-def manageable_people(by: User, *, or_will_be: bool = False) -> GuardedQuerySet[User]:
+def manageable_people(by: User, *, has_role_to_come: bool = False) -> GuardedQuerySet[User]:
     """Everybody whom the user looks after: of the organisations, and of the teams.
 
     Of a team is who has a role in it or had one until lately, and who left the service altogether. A role to come makes
     somebody of the team who has none today, but nobody who works elsewhere: each team administrator of the organisation
-    may give one, and would decide about another team's people. ``or_will_be``: these as well, for that role alone.
+    could give one, and would so decide about another team's people. ``has_role_to_come``: these
+    as well; for that role alone, never for checks or account.
     """
     people: GuardedQuerySet[User] = User.objects.none()
     if may(by, Act.MANAGE_PEOPLE):
@@ -61,7 +62,7 @@ def manageable_people(by: User, *, or_will_be: bool = False) -> GuardedQuerySet[
             | Q(ended_at__gte=timezone.now() - STILL_SHOWN)
             | Q(user__is_active=False)
         )
-        if not or_will_be:
+        if not has_role_to_come:
             works = Membership.objects.current().filter(user=OuterRef("user"))
             in_team = in_team.filter(_has_begun() | Q(ended_at__isnull=True) & ~Exists(works))
         people = User.objects.filter(Q(organisation__in=managed_organisations(by)) | Exists(in_team))
@@ -79,9 +80,9 @@ def _has_begun() -> Q:
     )
 
 
-def require_manageable(by: User, user: User, *, or_will_be: bool = False) -> None:
+def require_manageable(by: User, user: User, *, has_role_to_come: bool = False) -> None:
     """Raises: NotVisible when the person is not among those the user looks after."""
-    if not manageable_people(by, or_will_be=or_will_be).filter(pk=user.pk).exists():
+    if not manageable_people(by, has_role_to_come=has_role_to_come).filter(pk=user.pk).exists():
         raise NotVisible("No such person.")
 
 

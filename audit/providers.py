@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 from django.db.models import QuerySet
 
-# The act by which accounts names its right to read the trail: what is put before officers is theirs while they hold it.
+# The act of reading the trail, as accounts.roles names it (audit lies below and cannot ask): what is put before officers
+# is theirs while they hold it.
 READING_THE_TRAIL = "read the trail"
 
 

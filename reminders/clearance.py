@@ -34,7 +34,7 @@ def look_at_changes() -> None:
         except (InterfaceError, OperationalError):
             raise
         except Exception:
-            logger.exception("The caseload behind clearance change %d could not be looked at", change.pk)
+            logger.exception("What follows from clearance change %d could not be looked at", change.pk)
 
 
 def look_at_everybody() -> None:

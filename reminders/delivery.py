@@ -139,8 +139,8 @@ def _may_receive(reminder: Reminder, user: User) -> bool:
 def _withdraw(reminder: Reminder) -> None:
     with recorded_query("reminder withdrawn", writes=Reminder):
         Reminder.objects.filter(pk=reminder.pk).update(withdrawn_at=Now())
-    is_personal = reminder.patient_id is None and reminder.team is None
-    if reminder.is_task and not is_personal and not _somebody_else_has(reminder):
+    can_be_handed_on = reminder.patient_id is not None or reminder.team is not None
+    if reminder.is_task and can_be_handed_on and not _somebody_else_has(reminder):
         _hand_on(reminder)
 
 
@@ -175,7 +175,7 @@ def _hand_on(reminder: Reminder) -> None:
 
 def _nearest(reminder: Reminder) -> list[User]:
     """Who would take it over: the leads of the patient's teams; of what is about nobody, whoever may do it in its team."""
-    if reminder.patient_id is None:
-        return list(members_who_may(reminder.team, Act(reminder.act))) if reminder.team else []
+    if reminder.patient_id is None and reminder.team is not None:
+        return list(members_who_may(reminder.team, Act(reminder.act)))
     cases: GuardedQuerySet[Case] = Case.objects.filter(patient=reminder.patient_id).select_related("team")
     return [lead for case in cases for lead in members_who_may(case.team, Act.REVIEW_CONTACT)]

@@ -45,7 +45,7 @@ class Reminder(GuardedModel):
     is_urgent = models.BooleanField()
     # Nothing but the recipient's own word settles it; otherwise the fact it is about does.
     is_ticked_off = models.BooleanField(default=False)
-    # For whom it stands without a patient (core.due); read by ``selectors.stands_for`` alone.
+    # For whom it stands without a patient (core.due): ``selectors.stands_for`` decides, and the row policy once more.
     team = models.ForeignKey(
         "accounts.Team", on_delete=models.PROTECT, related_name="+", null=True, db_index=False
     )

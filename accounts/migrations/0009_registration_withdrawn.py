@@ -1,3 +1,5 @@
+"""A registration that is withdrawn, since when and on what evidence: over before that day, so that clearance needs no new rule."""
+
 from django.db import migrations, models
 
 

@@ -1,4 +1,7 @@
-"""A number that was withdrawn can be recorded again: for whoever is back on the register under it."""
+"""A number that was withdrawn can be recorded again: for whoever is back on the register under it.
+
+Going back fails once a number was recorded again: one of the two rows has to be renumbered first.
+"""
 
 from django.db import migrations, models
 

@@ -23,22 +23,22 @@ from core.formatting import day
 LAPSE = "staff-check-lapse"
 
 
-def follow_up_clearance(user: User, *, renewed: Collection[str] = ()) -> None:
+def follow_up_clearance(user: User, *, changed: Collection[str] = ()) -> None:
     """For every service that changes a role, a check, a registration or an account, inside its transaction.
 
-    What was said about the ``renewed`` kinds of check, and about those that are required no longer, is settled; the
-    background work is asked to look at the person's caseload.
+    What was said about the kinds of check in ``changed`` (recorded anew, renewed or withdrawn), and about those that are
+    required no longer, is settled; the background work is asked to look at the person's caseload and open break-glass.
     """
-    ask_for_look_at_caseload(user)
+    ask_for_look(user)
     required = {state.kind for state in check_states([user])[user.pk]} if user.is_active else set()
     for kind in (*CHECKS, REGISTRATION):
-        if kind in renewed or kind not in required:
+        if kind in changed or kind not in required:
             settle(kind=LAPSE, subject=_subject(user, kind))
     remind_of_lapses(user)
 
 
-def ask_for_look_at_caseload(user: User) -> None:
-    """Let the background work see whether somebody else has to look after this person's cases."""
+def ask_for_look(user: User) -> None:
+    """Let the background work see what follows for this person's cases and open break-glass."""
     ClearanceChange.objects.create(user=user)
 
 
@@ -84,7 +84,7 @@ def _own_words(state: CheckState) -> str:
     label = state.label.lower()
     if state.is_in_date:
         return f"Your {label} lapses after {day(state.valid_until)}. Ask for the renewal to be recorded before then."
-    return f"Your {label} has lapsed, so no patient’s record opens for you until the renewal is recorded."
+    return f"Your {label} is no longer in date, so no patient’s record opens for you until a valid one is recorded."
 
 
 def _words(state: CheckState, user: User) -> str:
@@ -92,7 +92,10 @@ def _words(state: CheckState, user: User) -> str:
         return (
             f"{state.label} of {user} lapses after {day(state.valid_until)}. Record the renewal before then."
         )
-    return f"{state.label} of {user} has lapsed. No patient’s record opens for them until you record the renewal."
+    return (
+        f"{state.label} of {user} is no longer in date. "
+        "No patient’s record opens for them until you record a valid one."
+    )
 
 
 def _subject(user: User, kind: str) -> str:

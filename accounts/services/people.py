@@ -189,7 +189,7 @@ def end_membership(*, by: User, membership: Membership) -> None:
     Raises: NotVisible for people out of reach; DomainError for one's own role or one that has ended; NotAllowed for
     roles out of reach.
     """
-    require_manageable(by, membership.user, or_will_be=True)
+    require_manageable(by, membership.user, has_role_to_come=True)
     require_grantable(by, membership.user, membership.role, membership.team)
     with transaction.atomic():
         # Locked and asked again: of two administrators at the same moment, the second finds it ended.

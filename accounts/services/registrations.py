@@ -36,7 +36,7 @@ def add_registration(
         added = ProfessionalRegistration.objects.create(
             user=user, body=body, number=number, valid_until=valid_until
         )
-        follow_up_clearance(user, renewed=[REGISTRATION])
+        follow_up_clearance(user, changed=[REGISTRATION])
     return added
 
 
@@ -56,19 +56,19 @@ def renew_registration(*, by: User | None, registration: ProfessionalRegistratio
             raise DomainError("The new date must be later than the one recorded", field="valid_until")
         kept.valid_until = valid_until
         kept.save(update_fields=["valid_until"])
-        follow_up_clearance(kept.user, renewed=[REGISTRATION])
+        follow_up_clearance(kept.user, changed=[REGISTRATION])
 
 
 def withdraw_registration(
     *, by: User | None, registration: ProfessionalRegistration, withdrawn_on: date, evidence: str
 ) -> ProfessionalRegistration:
-    """Record since when somebody is no longer on the register, and what was seen of it. From the next request on the
-    registration counts for nothing; another one that is valid still does.
+    """Record since when somebody is no longer on the register, and what was seen of it.
 
-    The same again is the withdrawal recorded before.
+    It counts for nothing from the next request on; another valid one still does. For administrators who look after the
+    person, and the system (``by`` None). The same withdrawal sent again returns the one recorded.
 
-    Raises: NotVisible for people out of reach; DomainError for one's own, a day to come, missing evidence, or one that
-    was withdrawn otherwise.
+    Raises: NotVisible for people out of reach; DomainError for one's own, a day to come, missing evidence, or one
+    withdrawn before with another day or evidence.
     """
     _require(by, registration.user)
     if withdrawn_on > timezone.localdate():
@@ -83,9 +83,10 @@ def withdraw_registration(
                 return kept
             raise DomainError("This registration was already withdrawn")
         kept.withdrawn_on, kept.withdrawal_evidence = withdrawn_on, evidence
+        # The clearance of a role asks for this date alone.
         kept.valid_until = min(kept.valid_until, withdrawn_on - timedelta(days=1))
         kept.save(update_fields=["withdrawn_on", "withdrawal_evidence", "valid_until"])
-        follow_up_clearance(kept.user, renewed=[REGISTRATION])
+        follow_up_clearance(kept.user, changed=[REGISTRATION])
     return kept
 
 

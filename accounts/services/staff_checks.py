@@ -49,5 +49,5 @@ def record_check(*, by: User | None, user: User, kind: str, valid_until: date, e
         if newest and all(getattr(newest, name) == value for name, value in same.items()):
             return newest
         recorded = StaffCheck.objects.create(**same)
-        follow_up_clearance(user, renewed=[kind])
+        follow_up_clearance(user, changed=[kind])
     return recorded

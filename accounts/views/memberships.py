@@ -42,7 +42,7 @@ def membership_add(request: HttpRequest, user_id: int) -> HttpResponse:
 @role_page(Act.MANAGE_PEOPLE)
 def membership_end(request: HttpRequest, user_id: int, membership_id: int) -> HttpResponse:
     by = signed_in_user(request)
-    person = the_person(request, user_id, or_will_be=True)
+    person = the_person(request, user_id, has_role_to_come=True)
     membership = role_within_reach(by, person, membership_id)
     if membership is None:
         raise Http404

@@ -41,9 +41,9 @@ from core.step_up import needs_step_up
 from core.submission import try_service
 
 
-def the_person(request: HttpRequest, user_id: int, *, or_will_be: bool = False) -> User:
+def the_person(request: HttpRequest, user_id: int, *, has_role_to_come: bool = False) -> User:
     """Raises: Http404 for somebody the user does not look after."""
-    person = person_looked_after(signed_in_user(request), user_id, or_will_be=or_will_be)
+    person = person_looked_after(signed_in_user(request), user_id, has_role_to_come=has_role_to_come)
     if person is None:
         raise Http404
     return person
@@ -78,7 +78,7 @@ def page_number(typed: str) -> int:
 @role_page(Act.MANAGE_PEOPLE)
 def person(request: HttpRequest, user_id: int) -> HttpResponse:
     by = signed_in_user(request)
-    found = the_person(request, user_id, or_will_be=True)
+    found = the_person(request, user_id, has_role_to_come=True)
     is_self = found.pk == by.pk
     is_looked_after = person_looked_after(by, found.pk) is not None
     may_change_roles = found.is_active and not is_self

@@ -47,7 +47,7 @@ def _ask_leads(team: Team, mentor: User, number: int) -> None:
     is_here = mentor.is_active and any(m.is_current for m in memberships)
     why = f"A staff check of {mentor} is not in date" if is_here else f"{mentor} no longer works in {team}"
     cases = counted(number, "open case is", "open cases are")
-    until = "the renewal is recorded or you hand over" if is_here else "you hand over"
+    until = "a valid check is recorded or you hand over" if is_here else "you hand over"
     leads = [lead for lead in members_who_may(team, Act.CHANGE_CASE) if lead.pk != mentor.pk]
     if leads:
         text, link = f"{why}. {cases} yours to look after until {until}.", reverse("cases:unmentored")

@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.models import Team, User
 from accounts.roles import CLINICAL_ROLES, Act, Role
 from accounts.selectors import current_memberships, teams_in_which
-from accounts.services.lapses import ask_for_look_at_caseload
+from accounts.services.lapses import ask_for_look
 from cases.case_changes import tell_handed_over
 from cases.models import Case, Patient, Visit
 from cases.permissions import grant_to_team
@@ -71,7 +71,7 @@ def hand_over(*, by: User, case: Case, version: int, clinical_mentor: User, poli
         tell_handed_over(by, current)
         for mentor in former:
             if mentor not in (clinical_mentor, police_mentor):
-                ask_for_look_at_caseload(mentor)
+                ask_for_look(mentor)
     return current
 
 
@@ -101,7 +101,7 @@ def close_case(*, by: User, case: Case, version: int, next_service: str, step_do
         current.version += 1
         current.save()
         for mentor in (current.clinical_mentor, current.police_mentor):
-            ask_for_look_at_caseload(mentor)
+            ask_for_look(mentor)
     return current
 
 

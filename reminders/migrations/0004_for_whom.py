@@ -1,4 +1,5 @@
-"""For whom a reminder about nobody stands: a role's act, in a team. The row policy shows the team's leads no other.
+"""For whom a reminder about nobody stands: a role's act, in a team. The row policy shows a lead what is for their team
+and role, and no longer what is a colleague's.
 
 A row from before has neither and is personal; what is announced again, as daily work does, gets both.
 """

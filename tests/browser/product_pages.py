@@ -545,7 +545,7 @@ _PEOPLE = [
     wrong(
         "accounts:registration_withdraw",
         "oona",
-        "Withdraw",
+        "Withdraw the registration",
         at=key(user_id="amira", registration_id="registration"),
     ),
     State("accounts:second_factor_request", "oona", at=key(user_id="amira")),

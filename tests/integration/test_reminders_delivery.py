@@ -421,12 +421,13 @@ def test_who_lost_the_role_is_sent_nothing_of_its_team_and_a_colleague_takes_ove
     assert (handed.team_id, handed.act) == (cast.north.pk, Act.CHANGE_CASE)
 
 
-def test_a_personal_task_is_handed_to_nobody(cast: Cast) -> None:
+def test_a_personal_task_is_handed_to_nobody(cast: Cast, caplog: pytest.LogCaptureFixture) -> None:
     tell(cast, "odd", patient_id=None)
     with access_context(route="tests", is_system=True):
         User.objects.filter(pk=cast["odd"].pk).update(is_active=False)
     ticks.send_due()
     assert the_reminder().withdrawn_at is not None
+    assert "nobody may take it over" not in caplog.text
 
 
 def test_an_e_mail_counts_nothing_of_a_team_whose_role_is_over(cast: Cast) -> None:

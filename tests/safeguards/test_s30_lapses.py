@@ -144,7 +144,7 @@ def test_s30_withdrawn_check_passes_the_caseload_to_the_leads_with_the_next_tick
     assert not open_question()
     ticks.tick()
     text = (
-        "A staff check of Pete Parr is not in date. 2 open cases are yours to look after until the renewal is "
+        "A staff check of Pete Parr is not in date. 2 open cases are yours to look after until a valid check is "
         "recorded or you hand over."
     )
     assert open_question() == [("dev", text), ("lena", text)]
@@ -166,6 +166,10 @@ def test_s30_withdrawn_registration_passes_the_caseload_to_the_leads_with_the_ne
         )
     ticks.tick()
     assert [name for name, _ in open_question()] == ["dev", "lena"]
+    with system():
+        words = [reminder.text for reminder in Reminder.objects.filter(settled_at__isnull=True)]
+    assert words
+    assert not [text for text in words if "renewal" in text], "what is withdrawn is never renewed"
 
 
 def test_s30_lapse_by_the_calendar_is_noticed_by_the_daily_work(cast: Cast) -> None:
