@@ -37,11 +37,15 @@ def required_of(role: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class CheckState:
-    """One check that somebody's roles require; ``valid_until`` is empty while nothing is recorded."""
+    """One check that somebody's roles require; ``valid_until`` is empty while nothing is recorded.
+
+    A registration that was withdrawn is not in date from ``withdrawn_on`` on.
+    """
 
     kind: str
     valid_until: date | None = None
     evidence: str = ""
+    withdrawn_on: date | None = None
 
     @property
     def label(self) -> str:

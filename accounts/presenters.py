@@ -117,11 +117,8 @@ def present_registrations(
 def _registration_line(registration: ProfessionalRegistration, *, may_change: bool) -> RegistrationLine:
     about, state = f"Valid until {day(registration.valid_until)}", ""
     if registration.withdrawn_on is not None:
-        since = day(registration.withdrawn_on)
-        about, state = (
-            f"No longer on the register since {since}: {registration.withdrawal_evidence}",
-            "Withdrawn",
-        )
+        about = f"{_no_longer_since(registration.withdrawn_on)}: {registration.withdrawal_evidence}"
+        state = "Withdrawn"
     elif registration.valid_until < timezone.localdate():
         state = "Run out"
     keys = [registration.user_id, registration.pk]
@@ -155,7 +152,7 @@ def _check_line(state: CheckState, to_change: User | None) -> CheckLine:
     if state.valid_until is None:
         state_words, tone = "Missing", "red"
     elif not state.is_in_date:
-        state_words, tone = "Lapsed", "red"
+        state_words, tone = "Withdrawn" if state.withdrawn_on else "Lapsed", "red"
     elif state.is_running_out:
         state_words, tone = _days_left(state.valid_until), "yellow"
     return CheckLine(
@@ -174,15 +171,21 @@ def _record_href(state: CheckState, person: User) -> str:
     return f"{reverse('accounts:check_add', args=[person.pk])}?{urlencode({'kind': state.kind})}"
 
 
+def _no_longer_since(withdrawn_on: date) -> str:
+    return f"No longer on the register since {day(withdrawn_on)}"
+
+
 def _days_left(until: date) -> str:
     left = (until - timezone.localdate()).days
     return f"{counted(left, 'day')} left" if left else "Last day"
 
 
 def until_words(state: CheckState) -> str:
-    """Good until 3 May 2027 · Lapsed after 3 May 2026 · Not recorded"""
+    """Good until 3 May 2027 · Lapsed after 3 May 2026 · No longer on the register since 4 May 2026 · Not recorded"""
     if state.valid_until is None:
         return "Not recorded"
+    if state.withdrawn_on:
+        return _no_longer_since(state.withdrawn_on)
     return f"{'Good until' if state.is_in_date else 'Lapsed after'} {day(state.valid_until)}"
 
 

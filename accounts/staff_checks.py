@@ -91,4 +91,7 @@ def _newest_checks(keys: list[int]) -> dict[tuple[int, str], CheckState]:
 
 def _last_registrations(keys: list[int]) -> dict[tuple[int, str], CheckState]:
     in_order = ProfessionalRegistration.objects.filter(user__in=keys).order_by("valid_until", "pk")
-    return {(r.user_id, REGISTRATION): CheckState(REGISTRATION, r.valid_until, str(r)) for r in in_order}
+    return {
+        (r.user_id, REGISTRATION): CheckState(REGISTRATION, r.valid_until, str(r), r.withdrawn_on)
+        for r in in_order
+    }

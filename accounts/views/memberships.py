@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.directory import person_to_give_role, registration_of, role_within_reach
 from accounts.forms import RegistrationForm, RenewalForm, RoleForm, WithdrawalForm
 from accounts.gate import role_page, signed_in_user
+from accounts.models import ProfessionalRegistration, User
 from accounts.presenters import role_words
 from accounts.roles import Act
 from accounts.services.people import add_membership, end_membership
@@ -72,15 +73,22 @@ def registration_add(request: HttpRequest, user_id: int) -> HttpResponse:
     return render(request, "accounts/registration_add.jinja", {"form": form, "person": person})
 
 
+def _their_registration(
+    request: HttpRequest, user_id: int, registration_id: int
+) -> tuple[User, ProfessionalRegistration]:
+    person = the_person(request, user_id)
+    registration = registration_of(person, registration_id)
+    if registration is None:
+        raise Http404
+    return person, registration
+
+
 @require_http_methods(["GET", "POST"])
 @needs_step_up
 @role_page(Act.MANAGE_PEOPLE)
 def registration_renew(request: HttpRequest, user_id: int, registration_id: int) -> HttpResponse:
     by = signed_in_user(request)
-    person = the_person(request, user_id)
-    registration = registration_of(person, registration_id)
-    if registration is None:
-        raise Http404
+    person, registration = _their_registration(request, user_id, registration_id)
     form = RenewalForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         valid_until = form.cleaned_data["valid_until"]
@@ -99,10 +107,7 @@ def registration_renew(request: HttpRequest, user_id: int, registration_id: int)
 @role_page(Act.MANAGE_PEOPLE)
 def registration_withdraw(request: HttpRequest, user_id: int, registration_id: int) -> HttpResponse:
     by = signed_in_user(request)
-    person = the_person(request, user_id)
-    registration = registration_of(person, registration_id)
-    if registration is None:
-        raise Http404
+    person, registration = _their_registration(request, user_id, registration_id)
     form = WithdrawalForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         withdrawn = try_service(

@@ -307,7 +307,9 @@ def test_withdrawn_registration_ends_access_at_once_and_is_recorded_anew(client:
     assert "Withdrawn" in page
     assert f"{of_amira}{held.pk}/" not in page
     assert amira.get(record).status_code == 404
-    assert "Withdrawn" in amira.get("/account/profile/").content.decode()
+    profile = amira.get("/account/profile/").content.decode()
+    assert f"Professional registration: no longer on the register since {day(since)}" in profile
+    assert "Lapsed" not in profile
     with access_context(route="test", is_system=True):
         entry = LogEntry.objects.filter(
             action=LogEntry.Action.UPDATE, object_pk=str(held.pk), actor=cast["tess"]
