@@ -9,13 +9,17 @@ from typing import Any
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from accounts.models import User
-from cases.models import BreakGlass, Patient
+from accounts.models import Membership, User
+from accounts.roles import Role
+from cases.models import BreakGlass, Case, Patient
 from cases.selectors.break_glass import Statement
 from cases.services.break_glass import Answer, BreakGlassRequest, open_break_glass_for
 from cases.services.break_glass_reviews import review_break_glass
+from reminders.models import Reminder
 from tests.contact_log import at_work, looking
+from tests.people import Cast
 
 SENTENCE = "The crisis line has them on the phone and their team does not answer."
 
@@ -88,4 +92,60 @@ def reviewed(by: User, glass: BreakGlass, outcome: str = "appropriate") -> None:
             key=glass.pk,
             outcome=outcome,
             words="Rang the crisis line; it was needed.",
+        )
+
+
+def record_of(patient: Patient) -> str:
+    return reverse("patient_record", args=[patient.pk])
+
+
+def review_of(glass: BreakGlass) -> str:
+    return reverse("cases:break_glass_review", args=[glass.patient_id, glass.pk])
+
+
+def over(glass: BreakGlass) -> dt.datetime:
+    return glass.ends_at + dt.timedelta(minutes=1)
+
+
+def glasses() -> list[BreakGlass]:
+    with looking():
+        return list(BreakGlass.objects.select_related("created_by").order_by("opened_at"))
+
+
+def told(*kinds: str) -> dict[str, str]:
+    """By user name: the words of the reminders of these kinds."""
+    with looking():
+        found = Reminder.objects.filter(kind__in=kinds).select_related("recipient")
+        return {reminder.recipient.username: reminder.text for reminder in found}
+
+
+def close_for_good(cast: Cast) -> None:
+    """Nora's case ended long ago: her own team has no relationship any more."""
+    long_ago = timezone.localdate() - dt.timedelta(days=400)
+    with looking():
+        case = Case.objects.get(patient=cast.nora)
+        case.opened_on, case.closed_on = long_ago, long_ago
+        case.closed_by, case.next_service = cast["lena"], "GP"
+        case.save()
+
+
+def appointed(cast: Cast) -> None:
+    """A new information governance officer of Nora's trust."""
+    with looking():
+        Membership.objects.create(
+            user=cast["odd"],
+            role=Role.IG_OFFICER,
+            organisation=cast.north.trust,
+            starts_on=dt.date(2024, 1, 1),
+        )
+
+
+def mentors_in_south_too(cast: Cast, user: User) -> None:
+    with looking():
+        Membership.objects.create(
+            user=user,
+            role=Role.CLINICAL_MENTOR,
+            team=cast.south,
+            organisation=cast.south.trust,
+            starts_on=dt.date(2024, 1, 1),
         )

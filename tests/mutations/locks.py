@@ -147,7 +147,7 @@ OF_TRIGGER = {
 }
 # By the beginning of the table's name, the longer one first.
 OF_TABLES = {
-    "cases_breakglass": (WHOM, GLASS),
+    "cases_breakglass": (WHOM, *GLASS),
     "crisis_plans_": ("tests/integration/test_plans_database.py", "tests/safeguards/test_s07_versions.py"),
     "audit_alert": ("tests/audit_trail/test_alert_life.py",),
     "accounts_": (STAFF,),

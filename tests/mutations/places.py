@@ -12,7 +12,13 @@ EACH = "tests/permissions/test_each_condition.py"
 WALK = "tests/permissions/test_state_machine.py"
 WORLDS = "tests/permissions/test_visible_patients.py"
 MATRIX = "tests/permissions/test_matrix.py"
-GLASS = "tests/safeguards/test_s31_break_glass.py"
+GLASS = (
+    "tests/safeguards/test_s31_nobodys_existence.py",
+    "tests/safeguards/test_s31_break_glass.py",
+    "tests/safeguards/test_s31_review.py",
+    "tests/safeguards/test_s31_recorded_and_told.py",
+    "tests/safeguards/test_s31_overdue_review.py",
+)
 GUARD = (
     "tests/unit/test_access_guard.py",
     "tests/audit_trail/test_writing.py",
@@ -89,7 +95,7 @@ CATCHING = Places(
         "cases.permissions": (EACH, WORLDS, WALK),
         "cases.look_ups": ("tests/safeguards/test_s27_blind_duplicates.py", *ATTEMPTS),
         "cases.selectors": (SELECTORS, MATRIX, *CONTACTS),
-        "cases.selectors.break_glass": (GLASS,),
+        "cases.selectors.break_glass": GLASS,
         "cases.selectors.patients": (
             SELECTORS,
             "tests/integration/test_patients_registering.py",
@@ -101,7 +107,7 @@ CATCHING = Places(
             "tests/integration/test_visits.py",
             "tests/safeguards/test_s10_police_at_planned_therapy.py",
         ),
-        "cases.services.break_glass": (GLASS, WALK),
+        "cases.services.break_glass": (*GLASS, WALK),
         "cases.services.cases": (
             "tests/integration/test_cases.py",
             WALK,
