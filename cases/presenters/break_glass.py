@@ -13,6 +13,7 @@ from django.utils import timezone
 from audit.selectors import Line
 from audit.sentences import KINDS, tell
 from cases.models import BreakGlass, BreakGlassReview
+from cases.presenters.patients import name_with_reference, record_href
 from cases.selectors.break_glass import OpenGlass
 from core.formatting import clock_time, counted, duration, local_day, moment, reference
 
@@ -26,6 +27,16 @@ class Banner:
     ends_at: datetime
     reason: str
     end_href: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenNow:
+    """One record that its reader may go back to, in a list of tasks."""
+
+    title: str
+    href: str
+    about: str
+    status: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +62,25 @@ class Opened:
 
 
 def present_banner(glass: OpenGlass) -> Banner:
-    left = max(glass.ends_at - timezone.now(), timedelta(0))
     return Banner(
         until=clock_time(glass.ends_at),
-        left=duration(left) if left.total_seconds() >= 60 else "less than a minute",
+        left=_left(glass.ends_at),
         ends_at=glass.ends_at,
         reason=glass.reason,
         end_href=reverse("cases:break_glass_end", args=[glass.patient_id, glass.key]),
     )
+
+
+def present_open(openings: Iterable[BreakGlass]) -> list[OpenNow]:
+    return [
+        OpenNow(
+            title=f"Record open to read until {clock_time(glass.ends_at)}",
+            href=record_href(glass.patient),
+            about=name_with_reference(glass.patient),
+            status={"text": f"{_left(glass.ends_at).capitalize()} left", "tone": "yellow"},
+        )
+        for glass in openings
+    ]
 
 
 def present_to_review(openings: Iterable[BreakGlass]) -> list[ToReview]:
@@ -115,6 +137,11 @@ def what_was_opened(lines: Iterable[Line]) -> list[Opened]:
         Opened(_sentence(what), KINDS[kind], counted(len(at), "time"), _when(at))
         for (what, kind), at in found.items()
     ]
+
+
+def _left(ends_at: datetime) -> str:
+    left = max(ends_at - timezone.now(), timedelta(0))
+    return duration(left) if left.total_seconds() >= 60 else "less than a minute"
 
 
 def _sentence(what: str) -> str:

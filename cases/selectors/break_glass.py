@@ -101,6 +101,11 @@ def open_glass_of(patient: Patient) -> OpenGlass | None:
     return OpenGlass(loaded["glass_key"], patient.pk, loaded["glass_ends_at"], str(reason))
 
 
+def open_glasses(user: User) -> GuardedQuerySet[BreakGlass]:
+    """What the user has open by break-glass now, with its patient; the first to end first."""
+    return open_break_glass(user).select_related("patient").order_by("ends_at", "pk")
+
+
 def break_glass_of(user: User, patient_id: uuid.UUID, key: uuid.UUID) -> BreakGlass | None:
     """One opening for its review page: to leads of the patient's team and to IG officers of its organisations."""
     found = _in_my_charge(user).filter(pk=key, patient=patient_id).first()

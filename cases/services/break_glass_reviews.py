@@ -32,7 +32,7 @@ from cases.services.authorship import authorship
 from core.access_guard import recorded_query
 from core.due import Due, announce, due_moment, settle
 from core.errors import DomainError, NotAllowed, NotVisible
-from core.formatting import counted, day, local_day
+from core.formatting import clock_time, counted, day, local_day
 from core.models import GuardedQuerySet
 from core.working_days import add_working_days
 
@@ -110,7 +110,7 @@ def ask_for_review(glass: BreakGlass, patient: Patient) -> None:
                 glass,
                 REVIEW_DUE,
                 reviewers,
-                f"Review the break-glass of {day(glass.opened_at)} by {glass.created_by}",
+                f"Review the break-glass of {day(glass.opened_at)} at {clock_time(glass.opened_at)} by {glass.created_by}",
                 _review_href(glass),
                 at=glass.review_due_at,
                 is_task=True,

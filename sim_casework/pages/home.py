@@ -28,13 +28,13 @@ from audit.alerts.selectors import alerts_before, has_waiting_alerts
 from audit.findings import backstop_state
 from audit.presenters import backstop_in_words
 from audit.providers import find_officer
-from cases.presenters.break_glass import present_to_review
+from cases.presenters.break_glass import present_open, present_to_review
 from cases.presenters.caseload import present_unmentored
 from cases.presenters.contacts import present_reviews, present_to_sign
 from cases.presenters.drafts import present_drafts
 from cases.presenters.patients import name_with_reference
 from cases.presenters.visits import present_visits
-from cases.selectors.break_glass import break_glass_to_review
+from cases.selectors.break_glass import break_glass_to_review, open_glasses
 from cases.selectors.contacts import contacts_to_sign, open_reviews
 from cases.selectors.drafts import old_drafts_of_team, unfinished_drafts
 from cases.selectors.unmentored import cases_without_mentor
@@ -75,7 +75,9 @@ class Part:
 def home(request: HttpRequest) -> HttpResponse:
     user = signed_in_user(request)
     works_with_patients = may(user, Act.LOG_CONTACT)
-    parts = [_visits(user)] if works_with_patients else []
+    parts = _open_break_glass(user) if may(user, Act.BREAK_GLASS) else []
+    if works_with_patients:
+        parts.append(_visits(user))
     parts.append(_tasks(user))
     if may(user, Act.REVIEW_BREAK_GLASS):
         parts.append(_break_glass(user))
@@ -117,6 +119,12 @@ def _tasks(user: User) -> Part:
         "Nothing is due in the next two weeks.",
         [("All tasks", reverse("reminders:tasks"))],
     )
+
+
+def _open_break_glass(user: User) -> list[Part]:
+    """The way back to a record after the page was closed. Nothing stands here on an ordinary day."""
+    lines = present_open(open_glasses(user)[:SHOWN])
+    return [Part("open-break-glass", "Open by break-glass", lines, "")] if lines else []
 
 
 def _break_glass(user: User) -> Part:

@@ -17,7 +17,7 @@ from accounts.models import Membership, User
 from accounts.roles import Act
 from accounts.services.leaving import end_person
 from accounts.services.people import add_membership, end_membership
-from audit.models import LogEntry
+from audit.models import EntrySubject, LogEntry
 from cases.models import Draft
 from cases.permissions import can, visible_patients
 from cases.services.break_glass import BreakGlassRequest, end_break_glass, open_break_glass_for
@@ -323,6 +323,30 @@ def test_s31_every_page_about_the_patient_says_how_much_time_is_left_and_why(db:
             shown.add(route)
     assert {"patient_record", "crisis_plans:plan", "cases:patient_timeline", "cases:contact"} <= shown
     assert "Break-glass until" not in client.get(record_of(cast.sam)).content.decode()
+
+
+@pytest.mark.parametrize("name", ["sol", "sia"])
+def test_s31_the_home_page_leads_back_to_what_is_open_and_names_it_on_the_trail(
+    cast: Cast, name: str
+) -> None:
+    client = sign_in(Client(), cast[name])
+    assert "Open by break-glass" not in client.get("/").content.decode()
+    glass = opened(cast[name], cast.nora)
+    home = client.get("/").content.decode()
+    assert "Open by break-glass" in home
+    assert f'href="{record_of(cast.nora)}"' in home
+    assert f"Nora Quill ({cast.nora.reference})" in home
+    entry = trail_entries(route="home")[-1]
+    with looking():
+        listed = EntrySubject.objects.get(entry_id=entry.pk, patient_id=cast.nora.pk)
+    assert (listed.relationship, listed.is_opened) == ("break-glass", False)
+    for somebody_else in {"sol", "sia", "lena", "ivy"} - {name}:
+        assert "Open by break-glass" not in sign_in(Client(), cast[somebody_else]).get("/").content.decode()
+    with at_work(cast[name]):
+        end_break_glass(by=cast[name], patient_id=cast.nora.pk, key=glass.pk)
+    after = client.get("/").content.decode()
+    assert "Open by break-glass" not in after
+    assert "Nora Quill" not in after
 
 
 # Its end.
