@@ -26,6 +26,8 @@ ONLY, SAMPLE = "SIM_MUTATIONS_ONLY", "SIM_MUTATIONS_SAMPLE"
 RESULTS, AGAIN = "SIM_MUTATIONS_RESULTS", "SIM_MUTATIONS_AGAIN"
 # An earlier run's JSON: what noticed a removal then is tried first now.
 FIRST = "SIM_MUTATIONS_FIRST"
+# Of the tests that noticed a neighbour in this run, so many are tried next: the last one first.
+NEIGHBOURS = 8
 # "0/2": the first of two processes, each of which takes every second removal.
 SHARE = "SIM_MUTATIONS_SHARE"
 NOTHING = "nothing"
@@ -75,12 +77,16 @@ class Run:
 
     def __init__(self, session: pytest.Session, results: Results, first: dict[str, str]) -> None:
         self.session, self.results, self.first = session, results, first
+        self.noticed: dict[tuple[str, ...], list[str]] = {}
         self.failures = Failures()
         session.config.pluginmanager.register(self.failures)
 
     def carry_out(self, removals: list[Removal]) -> None:
         for removal in removals:
             outcome = self._outcome(removal)
+            if outcome.outcome == CAUGHT:
+                before = self.noticed.get(removal.tests, [])
+                self.noticed[removal.tests] = [outcome.by, *(test for test in before if test != outcome.by)]
             self.results.outcomes.append(outcome)
             self.results.keep()
             _say(
@@ -94,7 +100,8 @@ class Run:
         if process == 0:
             os.close(reading)
             # Leaves with os._exit: nothing of the parent's is torn down here.
-            _in_child(self.session, removal, self.first.get(removal.name, ""), self.failures, writing)
+            likely = [self.first.get(removal.name, ""), *self.noticed.get(removal.tests, [])[:NEIGHBOURS]]
+            _in_child(self.session, removal, likely, self.failures, writing)
         os.close(writing)
         _, status = os.waitpid(process, 0)
         with os.fdopen(reading) as pipe:
@@ -109,7 +116,7 @@ class Run:
 
 
 def _in_child(
-    session: pytest.Session, removal: Removal, first: str, failures: Failures, writing: int
+    session: pytest.Session, removal: Removal, likely: list[str], failures: Failures, writing: int
 ) -> None:
     told: dict[str, str] = {"outcome": STALE, "by": "it broke before it began"}
     try:
@@ -121,7 +128,8 @@ def _in_child(
         os.environ["PYTEST_XDIST_WORKER"] = "mutation"
         _apply(removal, failures)
         items = [item for item in session.items if item.nodeid.startswith(removal.tests)]
-        items.sort(key=lambda item: (item.nodeid != first, _place(item, removal.tests)))
+        items.sort(key=lambda item: _place(item, removal.tests))
+        items.sort(key=lambda item: likely.index(item.nodeid) if item.nodeid in likely else len(likely))
         told = {"outcome": SURVIVED, "by": f"{len(items)} tests"}
         for place, item in enumerate(items):
             following = items[place + 1] if place + 1 < len(items) else None
