@@ -60,8 +60,14 @@ MENTORS = {"clinical": WORKERS, "police": st.integers(5, 6)}
 HOURS = [dt.timedelta(hours=hours) for hours in (1, 1, 2, 5, 14)]
 DAYS = [dt.timedelta(days=days) for days in (1, 1, 3, 9, 27, 28, 29)]
 # A world in which nobody works any more proves little.
-LEFT_AT_MOST, OPEN_AT_LEAST, ROLES_AT_LEAST = 1, 3, 7
+LEFT_AT_MOST, OPEN_AT_LEAST, WORKING_AT_LEAST = 1, 3, 4
 POLICE = ("police mentor",)
+
+
+def is_at_work(walk: AccessWalk) -> bool:
+    """Whether as many people see somebody as the steps that take access away must leave."""
+    working = sum(bool(walk.world.those(user, Act.OPEN_RECORD)) for user in range(len(walk.users)))
+    return working > WORKING_AT_LEAST
 
 
 class AccessWalk(Walk):
@@ -169,11 +175,20 @@ class AccessWalk(Walk):
 
     # Cases.
 
-    @rule(number=PATIENT, team=TEAM, **MENTORS)
-    def open_another_case(self, number: int, team: int, clinical: int, police: int) -> None:
-        about = self.patient(number)
-        if any((c.patient, c.team, c.closed) == (about, team, None) for c in self.world.cases):
+    @rule(number=PATIENT, team=TEAM, is_staffed=st.booleans(), **MENTORS)
+    def open_another_case(self, number: int, team: int, is_staffed: bool, clinical: int, police: int) -> None:
+        without = [about for about in self.world.patients if not self.has_open_case(about, team)]
+        if not without:
             return
+        if is_staffed:
+            known = [
+                about
+                for about in without
+                if any((c.patient, c.team) == (about, team) for c in self.world.cases)
+            ]
+            without = known or without
+            clinical, police = self.who_mentor(clinical, police, team)
+        about = without[number % len(without)]
         lead = LENA if team == NORTH else SIA
         refused = "" if self.world.works_in(lead, Act.REGISTER_PATIENT, team) else "NotAllowed"
         if not refused and not self.can_take_on(team, clinical, police):
@@ -206,7 +221,9 @@ class AccessWalk(Walk):
     def hand_over(self, by: int, number: int, is_theirs: bool, clinical: int, police: int) -> None:
         number %= len(self.world.cases)
         case = self.world.cases[number]
-        by = self.one_of_theirs(by, Act.CHANGE_CASE, case.patient) if is_theirs else by
+        if is_theirs:
+            by = self.one_of_theirs(by, Act.CHANGE_CASE, case.patient)
+            clinical, police = self.who_mentor(clinical, police, case.team)
         loaded = self.loaded_case(number)
         refused = self.refusal_to_change(by, case)
         if not refused and not (
@@ -236,8 +253,16 @@ class AccessWalk(Walk):
         )
 
     @precondition(lambda self: sum(case.closed is None for case in self.world.cases) > OPEN_AT_LEAST)
-    @rule(by=WORKERS, number=st.integers(0, 20), is_theirs=st.booleans())
-    def close(self, by: int, number: int, is_theirs: bool) -> None:
+    @rule(by=WORKERS, number=st.integers(0, 20), is_theirs=st.booleans(), is_closed=st.booleans())
+    def close(self, by: int, number: int, is_theirs: bool, is_closed: bool) -> None:
+        # A case that has closed and whose patient has a newer one in the team: its lead may still change cases there.
+        replaced = [
+            place
+            for place, case in enumerate(self.world.cases)
+            if case.closed is not None and self.has_open_case(case.patient, case.team)
+        ]
+        if is_closed and replaced:
+            number = replaced[number % len(replaced)]
         number %= len(self.world.cases)
         case = self.world.cases[number]
         by = self.one_of_theirs(by, Act.CHANGE_CASE, case.patient) if is_theirs else by
@@ -306,12 +331,15 @@ class AccessWalk(Walk):
             touched=(user,),
         )
 
-    @precondition(lambda self: sum(not role.is_ended for role in self.world.roles) > ROLES_AT_LEAST)
-    @rule(number=st.integers(0, 30))
-    def end_role(self, number: int) -> None:
+    @precondition(is_at_work)
+    @rule(number=st.integers(0, 30), is_reader=st.booleans())
+    def end_role(self, number: int, is_reader: bool) -> None:
         living = [role for role in self.world.roles if not role.is_ended]
         ended = [role for role in self.world.roles if role.is_ended][:1]
-        role = [*living, *ended][number % len([*living, *ended])]
+        readers = {glass.user for glass in self.world.glasses if self.goes_on(glass)}
+        of_readers = [role for role in living if role.user in readers and role.role in CLINICAL]
+        among = of_readers if is_reader and of_readers else [*living, *ended]
+        role = among[number % len(among)]
         administrator = self.stage.administrators[ORGANISATION_OF[role.user]]
 
         def told(_: None) -> Told:
@@ -327,7 +355,7 @@ class AccessWalk(Walk):
             touched=(role.user,),
         )
 
-    @precondition(lambda self: self.left < LEFT_AT_MOST)
+    @precondition(lambda self: self.left < LEFT_AT_MOST and is_at_work(self))
     @rule(user=WORKERS)
     def leave(self, user: int) -> None:
         administrator = self.stage.administrators[ORGANISATION_OF[user]]
@@ -354,7 +382,7 @@ class AccessWalk(Walk):
     @rule(user=st.sampled_from([PETE, CAL, BEA]))
     def switch_account(self, user: int) -> None:
         """Off, or on again: no service does it, sign-in locks do something like it."""
-        if user in self.gone:
+        if user in self.gone or (self.world.active[user] and not is_at_work(self)):
             return
 
         def work() -> None:
@@ -370,6 +398,7 @@ class AccessWalk(Walk):
     @rule(user=WORKERS, kind=st.sampled_from(KINDS), days=st.sampled_from([-1, 0, 30, 400, 400, 400]))
     def check(self, user: int, kind: str, days: int) -> None:
         administrator = self.stage.administrators[ORGANISATION_OF[user]]
+        days = max(days, 0) if not is_at_work(self) else days
         until = self.world.today + dt.timedelta(days=days)
 
         def told(_: Any) -> Told:
@@ -412,6 +441,7 @@ class AccessWalk(Walk):
             touched=(user,),
         )
 
+    @precondition(is_at_work)
     @rule(user=st.integers(0, 4))
     def strike_off(self, user: int) -> None:
         """Every registration is withdrawn since today."""
@@ -465,10 +495,13 @@ class AccessWalk(Walk):
 
     @rule(number=PATIENT, team=TEAM)
     def take_back_grant(self, number: int, team: int) -> None:
-        about = self.patient(number)
         # The last one stays: without any, the database takes the record for one that is being registered.
-        if {t for p, t in self.world.grants if p == about} != {NORTH, SOUTH}:
+        with_both = [
+            about for about in self.world.patients if {(about, NORTH), (about, SOUTH)} <= self.world.grants
+        ]
+        if not with_both:
             return
+        about = with_both[number % len(with_both)]
 
         def work() -> None:
             PatientGroupObjectPermission.objects.get(
@@ -481,9 +514,10 @@ class AccessWalk(Walk):
 
         self.step("take back a grant", work, by=None, told=told, touched=(LENA if team == NORTH else SIA,))
 
-    @rule(by=WORKERS, number=PATIENT, hours=st.integers(1, 4))
-    def break_glass(self, by: int, number: int, hours: int) -> None:
-        about = self.patient(number)
+    @rule(by=WORKERS, number=PATIENT, hours=st.integers(1, 4), is_needed=st.booleans())
+    def break_glass(self, by: int, number: int, hours: int, is_needed: bool) -> None:
+        hidden = [about for about in self.world.patients if not self.world.may(by, Act.OPEN_RECORD, about)]
+        about = hidden[number % len(hidden)] if is_needed and hidden else self.patient(number)
         request = BreakGlassRequest(
             whom=Statement(reference=self.loaded_patient(about).reference),
             reason="crisis",
@@ -515,11 +549,12 @@ class AccessWalk(Walk):
     @precondition(lambda self: self.glasses)
     @rule(by=WORKERS, number=st.integers(0, 9), is_own=st.booleans())
     def end_glass(self, by: int, number: int, is_own: bool) -> None:
-        number %= len(self.glasses)
+        open_now = [place for place, glass in enumerate(self.world.glasses) if self.goes_on(glass)]
+        number = open_now[number % len(open_now)] if is_own and open_now else number % len(self.glasses)
         glass = self.world.glasses[number]
         by = glass.user if is_own else by
         key, about = self.glasses[number], glass.patient
-        goes_on = not glass.is_ended and self.world.now < glass.ends_at
+        goes_on = self.goes_on(glass)
         leads = self.world.works_in(by, Act.CHANGE_CASE, self.world.home_team[about])
         names = self.world.explanations(by, about) or {"break-glass review"}
 
@@ -537,6 +572,7 @@ class AccessWalk(Walk):
             touched=(glass.user,),
         )
 
+    @precondition(lambda self: self.glasses)
     @rule(user=WORKERS)
     def end_what_outlived_a_role(self, user: int) -> None:
         """The background work looks at whoever's role was ended; the walk has no ticks."""
@@ -590,6 +626,21 @@ class AccessWalk(Walk):
         """Somebody who may do this, where there is anybody."""
         theirs = [user for user in range(len(self.users)) if self.world.may(user, act, about)]
         return theirs[by % len(theirs)] if theirs else by
+
+    def who_mentor(self, clinical: int, police: int, team: int) -> tuple[int, int]:
+        """Two who can take on a case of the team, where there is anybody."""
+
+        def one(user: int, roles: tuple[str, ...]) -> int:
+            fitting = [each for each in range(len(self.users)) if self.world.can_mentor(each, team, roles)]
+            return fitting[user % len(fitting)] if fitting else user
+
+        return one(clinical, CLINICAL), one(police, POLICE)
+
+    def goes_on(self, glass: Glass) -> bool:
+        return not glass.is_ended and self.world.now < glass.ends_at
+
+    def has_open_case(self, about: int, team: int) -> bool:
+        return any((c.patient, c.team, c.closed) == (about, team, None) for c in self.world.cases)
 
     def changes(self, kinds: Any, about: int) -> tuple[tuple[str, int | None], ...]:
         """A permission is no item of the record: its patient stands on the entry beside it."""
