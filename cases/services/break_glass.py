@@ -99,7 +99,8 @@ def open_break_glass_for(*, by: User, request: BreakGlassRequest) -> Opening:
 def end_break_glass(*, by: User, patient_id: uuid.UUID, key: uuid.UUID) -> BreakGlass:
     """End an opening before its time, by its author or by a lead of the patient's team; the next request is refused.
 
-    Raises: NotVisible to anybody else, and for what has ended already.
+    Raises: NotVisible to anybody else, to an author without a role (``end_openings_of_former_role`` ends it), and for
+    what has ended already.
     """
     with transaction.atomic():
         glass = glass_to_end(by, patient_id, key)
