@@ -74,7 +74,7 @@ def test_when_the_time_is_over_the_record_leaves_the_screen(cast: Cast, phone: P
     enter(phone, cast["sol"])
     phone.clock.install(time=dt.datetime.now(dt.UTC))
     ask_for(phone, cast, "1990")
-    banner = phone.get_by_role("region", name="Break-glass")
+    banner = phone.get_by_role("region", name="Break-glass", exact=True)
     expect(banner).to_contain_text("59 minutes left")
     phone.clock.fast_forward("30:00")
     expect(banner).to_contain_text("29 minutes left")
