@@ -96,14 +96,18 @@ def test_both_locks_and_the_trail_do_what_the_model_says(stage: Stage) -> None:
 @pytest.mark.prove
 @pytest.mark.parametrize("number", [1, 2])
 def test_the_long_walk(stage: Stage, number: int) -> None:
-    """25,000 steps in two halves, one for each processor."""
+    """25,000 steps in two halves, one for each processor; a little further while some kind of step was never met."""
     begun, tally, again = time.monotonic(), Tally(), 0
-    while tally.steps < 12_500:
-        tally += walk(stage, 12_500 - tally.steps, number * 1000 + again, phases=SHRINKING)
+    while tally.steps < 12_500 or (missing(tally) and tally.steps < 15_000):
+        tally += walk(stage, max(12_500 - tally.steps, 500), number * 1000 + again, phases=SHRINKING)
         again += 1
-    assert [name for name in MUST_BE_REACHED if not tally.reached[name]] == []
     tell(
         f"state machine, half {number}",
         seconds=round(time.monotonic() - begun),
         **tally.figures(),
     )
+    assert missing(tally) == []
+
+
+def missing(tally: Tally) -> list[str]:
+    return [name for name in MUST_BE_REACHED if not tally.reached[name]]

@@ -356,8 +356,10 @@ class AccessWalk(Walk):
         )
 
     @precondition(lambda self: self.left < LEFT_AT_MOST and is_at_work(self))
-    @rule(user=WORKERS)
-    def leave(self, user: int) -> None:
+    @rule(user=WORKERS, is_switched_off=st.booleans())
+    def leave(self, user: int, is_switched_off: bool) -> None:
+        switched_off = [each for each in range(8) if not self.world.active[each]]
+        user = switched_off[user % len(switched_off)] if is_switched_off and switched_off else user
         administrator = self.stage.administrators[ORGANISATION_OF[user]]
 
         def told(_: None) -> Told:
