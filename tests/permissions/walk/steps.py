@@ -332,8 +332,8 @@ class AccessWalk(Walk):
         )
 
     @precondition(is_at_work)
-    @rule(number=st.integers(0, 30), is_reader=st.booleans())
-    def end_role(self, number: int, is_reader: bool) -> None:
+    @rule(number=st.integers(0, 30), is_reader=st.booleans(), is_looked_at=st.booleans())
+    def end_role(self, number: int, is_reader: bool, is_looked_at: bool) -> None:
         living = [role for role in self.world.roles if not role.is_ended]
         ended = [role for role in self.world.roles if role.is_ended][:1]
         readers = {glass.user for glass in self.world.glasses if self.goes_on(glass)}
@@ -354,6 +354,9 @@ class AccessWalk(Walk):
             told=told,
             touched=(role.user,),
         )
+        # Otherwise some hours pass first, or the role is given again.
+        if is_looked_at:
+            self.end_what_outlived_a_role(role.user)
 
     @precondition(lambda self: self.left < LEFT_AT_MOST and is_at_work(self))
     @rule(user=WORKERS, is_switched_off=st.booleans())
