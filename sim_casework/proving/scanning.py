@@ -51,7 +51,7 @@ def find_sent(sent: str, canaries: Canaries) -> set[Canary]:
         for name in typed
         if name.endswith("_day")
         for number in typed.get(f"{name[:-4]}_month", [])
-        if number.isdecimal() and 1 <= int(number) <= 12
+        if len(number) <= 2 and number.isdecimal() and 1 <= int(number) <= 12
         for month in [MONTHS[int(number) - 1]]
     }
     return find("\n".join([urllib.parse.unquote_plus(sent), *days]).encode(), canaries)
