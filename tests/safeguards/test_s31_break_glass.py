@@ -49,12 +49,6 @@ def cast() -> Cast:
     return make_cast()
 
 
-@pytest.fixture
-def sol(cast: Cast) -> Client:
-    """A clinical mentor of South, who has no part in North's Nora."""
-    return sign_in(Client(), cast["sol"])
-
-
 # Who may.
 
 

@@ -40,12 +40,6 @@ def cast() -> Cast:
     return make_cast()
 
 
-@pytest.fixture
-def sol(cast: Cast) -> Client:
-    """A clinical mentor of South, who has no part in North's Nora."""
-    return sign_in(Client(), cast["sol"])
-
-
 def page_of(answer: Any) -> str:
     """The answer without what is random in every answer."""
     text = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "<token>", answer.content.decode())

@@ -37,12 +37,6 @@ def cast() -> Cast:
     return make_cast()
 
 
-@pytest.fixture
-def sol(cast: Cast) -> Client:
-    """A clinical mentor of South, who has no part in North's Nora."""
-    return sign_in(Client(), cast["sol"])
-
-
 def test_s31_opening_and_reading_stand_on_the_trail_with_relationship_and_reason(
     cast: Cast, sol: Client
 ) -> None:

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
 
+from accounts.models import User
 from cases.models import BreakGlass, BreakGlassReview
 from cases.services.authorship import authorship
 from cases.services.break_glass_reviews import review_break_glass
@@ -41,10 +42,14 @@ def cast() -> Cast:
     return make_cast()
 
 
-@pytest.fixture
-def sol(cast: Cast) -> Client:
-    """A clinical mentor of South, who has no part in North's Nora."""
-    return sign_in(Client(), cast["sol"])
+def written_past_the_service(by: User, glass: BreakGlass) -> None:
+    BreakGlassReview.objects.create(
+        patient_id=glass.patient_id,
+        break_glass=glass,
+        outcome="appropriate",
+        words="Fine.",
+        **authorship(by),
+    )
 
 
 @pytest.mark.parametrize(
@@ -147,13 +152,7 @@ def test_s31_nobody_reviews_their_own(cast: Cast) -> None:
 def test_s31_the_database_refuses_a_review_of_ones_own(cast: Cast) -> None:
     glass = opened(cast["sol"], cast.nora)
     with pytest.raises(IntegrityError, match="Nobody reviews their own"), transaction.atomic(), looking():
-        BreakGlassReview.objects.create(
-            patient=cast.nora,
-            break_glass=glass,
-            outcome="appropriate",
-            words="Mine.",
-            **authorship(cast["sol"]),
-        )
+        written_past_the_service(cast["sol"], glass)
 
 
 def test_s31_a_deputy_does_not_review_the_lead_who_leads_them_and_an_officer_does(cast: Cast) -> None:
@@ -188,13 +187,7 @@ def test_s31_somebody_whom_the_author_leads_in_another_team_does_not_review(cast
         with pytest.raises(NotAllowed):
             reviewed(cast["dev"], glass)
         with pytest.raises(IntegrityError, match="somebody who leads them"), transaction.atomic(), looking():
-            BreakGlassReview.objects.create(
-                patient=cast.nora,
-                break_glass=glass,
-                outcome="appropriate",
-                words="Fine.",
-                **authorship(cast["dev"]),
-            )
+            written_past_the_service(cast["dev"], glass)
         reviewed(cast["lena"], glass)
 
 
@@ -207,13 +200,7 @@ def test_s31_what_is_still_open_is_not_reviewed_yet(cast: Cast) -> None:
 def test_s31_the_database_refuses_a_review_before_the_end(cast: Cast) -> None:
     glass = opened(cast["sol"], cast.nora)
     with pytest.raises(IntegrityError, match="when it is over"), transaction.atomic(), looking():
-        BreakGlassReview.objects.create(
-            patient=cast.nora,
-            break_glass=glass,
-            outcome="appropriate",
-            words="Soon.",
-            **authorship(cast["lena"]),
-        )
+        written_past_the_service(cast["lena"], glass)
 
 
 def test_s31_it_is_reviewed_once_and_the_review_stays(cast: Cast) -> None:
