@@ -26,12 +26,12 @@ PAGE = 50
 
 
 def people_looked_after(by: User, *, has_left: bool) -> GuardedQuerySet[User]:
-    """Everybody in the user's teams and organisations by name, with their roles; slice it by the page."""
+    """Everybody in the user's teams and organisations by name, with their roles there; slice it by the page."""
     people: GuardedQuerySet[User] = (
         manageable_people(by, has_role_to_come=True)
         .filter(is_active=not has_left)
         .select_related("organisation")
-        .prefetch_related(Prefetch("memberships", queryset=_roles_of_today()))
+        .prefetch_related(Prefetch("memberships", queryset=_roles_of_today().filter(_within_reach(by))))
         .order_by("last_name", "first_name", "pk")
     )
     return people
@@ -76,13 +76,14 @@ def person_to_give_role(by: User, user_id: int) -> User | None:
 def roles_within_reach(by: User, person: User) -> GuardedQuerySet[Membership]:
     """The person's roles, newest first, that the user could give or end; roles elsewhere are not shown."""
     return (
-        Membership.objects.filter(user=person)
-        .filter(
-            Q(team__in=managed_teams(by)) | Q(team__isnull=True, organisation__in=managed_organisations(by))
-        )
+        Membership.objects.filter(_within_reach(by), user=person)
         .select_related("team", "organisation", "ended_by")
         .order_by("-starts_on", "-pk")
     )
+
+
+def _within_reach(by: User) -> Q:
+    return Q(team__in=managed_teams(by)) | Q(team__isnull=True, organisation__in=managed_organisations(by))
 
 
 def role_within_reach(by: User, person: User, membership_id: int) -> Membership | None:

@@ -261,10 +261,14 @@ def account_facts(person: User, invitation: Invitation | None) -> list[tuple[str
     return [
         ("Username", person.username),
         ("E-mail address", person.email),
-        ("Employer", str(person.organisation or "")),
+        *employer_facts(person),
         ("Account", account_state(person, invitation)),
         ("Last signed in", moment(person.last_login) or "Never"),
     ]
+
+
+def employer_facts(person: User) -> list[tuple[str, str]]:
+    return [("Employer", str(person.organisation or ""))]
 
 
 def account_state(person: User, invitation: Invitation | None) -> str:

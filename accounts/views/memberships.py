@@ -83,12 +83,22 @@ def _their_registration(
     return person, registration
 
 
+def _told_withdrawn(request: HttpRequest, person: User) -> HttpResponse:
+    """For a page left open, or the way back to one: before anything is typed."""
+    messages.info(
+        request, "This registration was withdrawn. If they are back on the register, record a new one."
+    )
+    return redirect("accounts:person", person.pk)
+
+
 @require_http_methods(["GET", "POST"])
 @needs_step_up
 @role_page(Act.MANAGE_PEOPLE)
 def registration_renew(request: HttpRequest, user_id: int, registration_id: int) -> HttpResponse:
     by = signed_in_user(request)
     person, registration = _their_registration(request, user_id, registration_id)
+    if request.method == "GET" and registration.withdrawn_on is not None:
+        return _told_withdrawn(request, person)
     form = RenewalForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         valid_until = form.cleaned_data["valid_until"]
@@ -108,6 +118,8 @@ def registration_renew(request: HttpRequest, user_id: int, registration_id: int)
 def registration_withdraw(request: HttpRequest, user_id: int, registration_id: int) -> HttpResponse:
     by = signed_in_user(request)
     person, registration = _their_registration(request, user_id, registration_id)
+    if request.method == "GET" and registration.withdrawn_on is not None:
+        return _told_withdrawn(request, person)
     form = WithdrawalForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         withdrawn = try_service(

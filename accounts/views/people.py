@@ -24,6 +24,7 @@ from accounts.permissions import manages_account
 from accounts.presenters import (
     access_words,
     account_facts,
+    employer_facts,
     present_checks,
     present_people,
     present_recorded_checks,
@@ -92,7 +93,9 @@ def person(request: HttpRequest, user_id: int) -> HttpResponse:
         "may_change_roles": may_change_roles,
         "may_change": may_change,
         "may_close": may_change and manages_account(by, found),
-        "facts": account_facts(found, open_invitation_of(found)),
+        "facts": account_facts(found, open_invitation_of(found))
+        if is_looked_after
+        else employer_facts(found),
         "is_invited": found.is_active and not found.has_usable_password(),
         "roles": present_roles(roles_within_reach(by, found), may_change=may_change_roles),
         "registrations": present_registrations(registrations_of(found), may_change=may_change),

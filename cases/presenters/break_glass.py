@@ -17,6 +17,8 @@ from cases.presenters.patients import name_with_reference, record_href
 from cases.selectors.break_glass import OpenGlass
 from core.formatting import clock_time, counted, duration, local_day, moment, reference
 
+HOME = "home"
+
 
 @dataclass(frozen=True, slots=True)
 class Banner:
@@ -77,7 +79,8 @@ def present_open(openings: Iterable[BreakGlass]) -> list[OpenNow]:
             title=f"Record open to read until {clock_time(glass.ends_at)}",
             href=record_href(glass.patient),
             about=name_with_reference(glass.patient),
-            status={"text": f"{_left(glass.ends_at).capitalize()} left", "tone": "yellow"},
+            # Not the time left: nothing counts it down here.
+            status={"text": "Read only", "tone": "yellow"},
         )
         for glass in openings
     ]
@@ -125,13 +128,14 @@ def review_rows(review: BreakGlassReview) -> list[dict[str, Any]]:
 def what_was_opened(lines: Iterable[Line]) -> list[Opened]:
     """The pages of that time in plain sentences, like ones together, in the order in which they first happened.
 
-    Without the asking itself and the rows that opening and ending wrote: those stand above the list.
+    Without the asking itself and the rows that opening and ending wrote: those stand above the list. Nor the author's
+    home page, which leads back to whatever is open.
     """
     found: dict[tuple[str, str], list[datetime]] = {}
     for line in lines:
         (subject,) = line.subjects
         told = tell(line.entry, is_opened=subject.is_opened, relationship=subject.relationship)
-        if told.kind not in ("searched", "changed"):
+        if told.kind not in ("searched", "changed") and line.entry.route != HOME:
             found.setdefault((told.what, told.kind), []).append(line.entry.timestamp)
     return [
         Opened(_sentence(what), KINDS[kind], counted(len(at), "time"), _when(at))

@@ -20,6 +20,7 @@ from tests.mutations.removals import NotApplied, source_of, swap
 def test_there_are_more_than_sixty_and_each_has_a_name_of_its_own() -> None:
     names = [removal.name for removal in from_source()]
     assert len(names) >= 60
+    assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("number", range(len(TEXTS)))

@@ -320,6 +320,9 @@ def test_withdrawn_registration_ends_access_at_once_and_is_recorded_anew(client:
     until = {"valid_until_day": "1", "valid_until_month": "6", "valid_until_year": "2098"}
     renewed = client.post(f"{of_amira}{held.pk}/renew/", until).content.decode()
     assert "was withdrawn. Record a new one" in renewed
+    for form in ("renew/", "withdraw/"):
+        told = client.get(f"{of_amira}{held.pk}/{form}", follow=True).content.decode()
+        assert "This registration was withdrawn. If they are back on the register" in told
     assert amira.get(record).status_code == 404
     again = {"body": held.body, "number": held.number} | until
     taken = client.post(f"/people/{cast['cal'].pk}/registrations/add/", again).content.decode()
@@ -641,7 +644,10 @@ def test_role_to_come_leaves_checks_and_account_to_the_other_team(client: Client
     assert manages_account(cast["oona"], amira)
 
     # The very role is theirs to see and to end, before it begins; and it is all that they see.
-    assert "Amira Adeyemi" in client.get("/people/").content.decode()
+    listed = client.get("/people/").content.decode()
+    assert "Amira Adeyemi" in listed
+    assert "West team, from" in listed
+    assert "North team" not in listed
     page = page_of(client, amira)
     given = Membership.objects.get(user=amira, team=west)
     assert "They work elsewhere" in page
@@ -651,6 +657,10 @@ def test_role_to_come_leaves_checks_and_account_to_the_other_team(client: Client
         "Everything recorded",
         held.number,
         "Second factor",
+        "North team",
+        "Last signed in",
+        amira.username,
+        amira.email,
     ):
         assert words not in page
     end = f"/people/{amira.pk}/roles/{given.pk}/end/"

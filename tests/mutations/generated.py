@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -43,10 +44,13 @@ def modules() -> Iterator[str]:
 def of_module(module: str) -> Iterator[Removal]:
     path = Path(REPOSITORY, *module.split(".")).with_suffix(".py")
     tree = ast.parse(path.read_text())
+    names: Counter[str] = Counter()
     for what, is_found, replace in KINDS:
         for number, node in enumerate(_all(tree, is_found)):
             where = f"{module}:{_function_around(tree, node)}"
             name = f"{where}: {what} {' '.join(ast.unparse(node).split())[:90]}"
+            names[name] += 1
+            name += f" (no. {names[name]})" if names[name] > 1 else ""
             yield of_code(name, module, _replacing(is_found, number, replace), CATCHING.of(module))
 
 

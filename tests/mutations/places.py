@@ -142,6 +142,6 @@ def every_file() -> list[str]:
 
     named = [tests for _, _, _, tests in listed.TEXTS]
     named += [*listed.TAKEN_OUT.values(), listed.MARKS, *CATCHING.tests.values()]
-    named += [(locks.RAW, locks.CATALOGUE, locks.ALERTS), locks.BACKSTOP]
+    named += [(locks.EVERY_TABLE, locks.RAW, locks.ALERTS), locks.BACKSTOP]
     named += [*locks.OF_TRIGGER.values(), *locks.OF_TABLES.values()]
     return sorted({test.split("::")[0] for tests in named for test in tests})

@@ -2,7 +2,7 @@
 
 Each step goes through a service and is predicted by the model: its outcome, its own entry with every patient and their
 relationship, each change. Afterwards those it concerns and one more person are compared for reading, clinical reading
-and writing, on every patient; everybody, for every act, after each twenty-fifth step and at the end of a walk.
+and writing, on every patient; everybody at the end of a walk.
 """
 
 from __future__ import annotations

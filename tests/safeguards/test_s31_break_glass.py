@@ -14,12 +14,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Membership, User
-from accounts.roles import Act
+from accounts.roles import Act, Role
 from accounts.services.leaving import end_person
 from accounts.services.people import add_membership, end_membership
 from audit.models import EntrySubject, LogEntry
 from cases.models import Draft
-from cases.permissions import can, visible_patients
+from cases.permissions import can, explain_access, visible_patients
 from cases.services.break_glass import BreakGlassRequest, end_break_glass, open_break_glass_for
 from cases.services.drafts import keep_draft
 from cases.services.signed_contacts import strike_out_contact
@@ -31,12 +31,13 @@ from tests.break_glass import (
     ask,
     glasses,
     opened,
+    over,
     record_of,
     stated,
 )
 from tests.contact_log import at_work, logged, looking, signed
 from tests.patients import registered
-from tests.people import Cast, make_cast
+from tests.people import Cast, clear, make_cast
 from tests.permissions.everything import make_everything
 from tests.plans import approved
 from tests.sessions import sign_in, trail_entries
@@ -343,6 +344,31 @@ def test_s31_the_home_page_leads_back_to_what_is_open_and_names_it_on_the_trail(
     assert "Nora Quill" not in after
 
 
+@pytest.mark.parametrize("end", ["its time is over", "a check has lapsed", "the role was ended"])
+def test_s31_the_home_page_names_nobody_any_more_once_it_is_over(cast: Cast, sol: Client, end: str) -> None:
+    glass = opened(cast["sol"], cast.nora)
+    with at_work(cast["amira"]):
+        other = registered(cast)
+    opened(cast["sol"], other, hours=4)
+    home = sol.get("/").content.decode()
+    assert home.index(cast.nora.reference) < home.index(other.reference)
+    if end == "its time is over":
+        with time_machine.travel(over(glass)):
+            home = sign_in(Client(), cast["sol"]).get("/").content.decode()
+        assert cast.nora.reference not in home
+        assert other.reference in home
+        return
+    with looking():
+        if end == "a check has lapsed":
+            clear(cast["sol"], timezone.localdate() - dt.timedelta(days=1))
+        else:
+            Membership.objects.filter(user=cast["sol"]).update(ended_at=timezone.now(), ended_by=cast["stan"])
+    home = sol.get("/").content.decode()
+    assert "Open by break-glass" not in home
+    assert cast.nora.reference not in home
+    assert other.reference not in home
+
+
 # Its end.
 
 
@@ -353,6 +379,50 @@ def test_s31_it_ends_by_its_authors_word_and_the_next_request_is_refused(cast: C
     assert (answer.status_code, answer["Location"]) == (302, "/")
     assert sol.get(record_of(cast.nora)).status_code == 404
     assert sol.post(address)["Location"] == "/"
+
+
+def test_s31_it_is_ended_also_on_a_host_whose_clock_is_behind_the_one_that_opened_it(cast: Cast) -> None:
+    glass = opened(cast["sol"], cast.nora)
+    with time_machine.travel(glass.opened_at - dt.timedelta(minutes=2)), at_work(cast["sol"]):
+        ended = end_break_glass(by=cast["sol"], patient_id=cast.nora.pk, key=glass.pk)
+    assert (ended.ended_at, ended.is_open) == (glass.opened_at, False)
+
+
+def test_s31_it_is_ended_also_when_its_time_runs_out_under_the_ending(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    glass = opened(cast["sol"], cast.nora)
+    with time_machine.travel(glass.ends_at - dt.timedelta(seconds=1), tick=False) as clock:
+
+        def explained_late(user: User, patients: list[uuid.UUID]) -> Any:
+            clock.shift(dt.timedelta(seconds=2))
+            return explain_access(user, patients)
+
+        monkeypatch.setattr("cases.services.break_glass.explain_access", explained_late)
+        with at_work(cast["lena"]):
+            ended = end_break_glass(by=cast["lena"], patient_id=cast.nora.pk, key=glass.pk)
+    assert (ended.ended_at, ended.ended_by) == (glass.ends_at, cast["lena"])
+
+
+def test_s31_a_role_taken_back_before_its_first_day_ends_nothing(cast: Cast, sol: Client) -> None:
+    tomorrow = timezone.localdate() + dt.timedelta(days=1)
+    late = dt.datetime.combine(timezone.localdate(), dt.time(22), dt.UTC)
+    with time_machine.travel(late):
+        glass = opened(cast["sol"], cast.nora, hours=4)
+        with at_work(cast["stan"]):
+            mistaken = add_membership(
+                by=cast["stan"],
+                user=cast["sol"],
+                role=Role.CLINICAL_LEAD,
+                team=cast.south,
+                starts_on=tomorrow,
+            )
+            end_membership(by=cast["stan"], membership=mistaken)
+    with time_machine.travel(late + dt.timedelta(hours=2, minutes=10)):
+        ticks.tick()
+        with looking():
+            glass.refresh_from_db()
+        assert glass.is_open
 
 
 @pytest.mark.parametrize("name", ["lena", "dev"])

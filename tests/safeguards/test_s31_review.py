@@ -93,6 +93,8 @@ def test_s31_leads_and_officers_find_it_on_their_home_page_and_review_it(cast: C
     ask(sol, stated(cast.nora))
     sol.get(record_of(cast.nora))
     sol.get(record_of(cast.nora))
+    # Leads back to the record; that is nothing which was done with it.
+    assert cast.nora.reference in sol.get("/").content.decode()
     (glass,) = glasses()
     with time_machine.travel(over(glass)):
         client = sign_in(Client(), cast[name])
@@ -103,6 +105,7 @@ def test_s31_leads_and_officers_find_it_on_their_home_page_and_review_it(cast: C
         assert cast.nora.reference in page
         assert "Opened the patient record" in page
         assert "2 times" in page
+        assert "home page" not in page
         assert "Quill" not in page
         wrong = client.post(review_of(glass), {"outcome": "", "words": ""}).content.decode()
         assert "Choose what you think of it" in wrong

@@ -20,6 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 from accounts.models import User
 from accounts.roles import Act
 from audit.context import access_context
+from audit.models import LogEntry
 from core.acting import Acting
 from core.errors import DomainError, NotAllowed, NotVisible
 from tests.permissions.walk.model import World
@@ -82,6 +83,7 @@ class Told:
 
     subjects: Mapping[int, set[str]] = field(default_factory=dict)
     changes: tuple[tuple[str, int | None], ...] = ()  # kind of object, and the patient it is about
+    action: int = LogEntry.Action.ACCESS
 
 
 class Walk(RuleBasedStateMachine):
@@ -258,8 +260,18 @@ class Walk(RuleBasedStateMachine):
             return
         own = [row for row in rows if row[4] == ""]
         assert len(own) == 1, f"{name}: {len(own)} entries of its own"
-        assert (own[0][2], own[0][3]) == (outcome, actor and actor.pk), f"{name}: {own[0]}"
+        whose = (outcome, actor and actor.pk)
+        assert (own[0][1], own[0][2], own[0][3]) == (told.action, *whose), f"{name}: {own[0]}"
         self.hold_subjects(name, own[0][5], told.subjects)
+        for row in rows:
+            assert (row[2], row[3]) == whose, f"{name}: {row}"
+            if row[4]:
+                about = {
+                    number: told.subjects[number]
+                    for number in told.subjects
+                    if str(self.patients[number]) in row[5]
+                }
+                self.hold_subjects(f"{name}, {row[4]}", row[5], about)
         changes = Counter((row[4], tuple(sorted(row[5]))) for row in rows if row[4])
         expected = Counter(
             (kind, () if patient is None else (str(self.patients[patient]),))

@@ -20,6 +20,10 @@ KINDS = ("training", "vetting", "confidentiality agreement")
 RELATIONSHIP_OF = dict.fromkeys(("clinical lead", "deputy clinical lead"), "supervision")
 
 
+def day_of(moment: dt.datetime) -> dt.date:
+    return moment.astimezone(LONDON).date()
+
+
 @dataclass
 class HeldRole:
     key: int
@@ -73,7 +77,7 @@ class World:
 
     @property
     def today(self) -> dt.date:
-        return self.now.astimezone(LONDON).date()
+        return day_of(self.now)
 
     @property
     def patients(self) -> range:
@@ -157,7 +161,10 @@ class World:
         ends = [
             role.ended_at
             for role in self.roles
-            if role.user == user and role.role in CLINICAL and role.first <= self.today and role.ended_at
+            if role.user == user
+            and role.role in CLINICAL
+            and role.ended_at
+            and role.first <= day_of(role.ended_at)
         ]
         return [
             glass

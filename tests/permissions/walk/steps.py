@@ -21,11 +21,14 @@ from accounts.services.leaving import end_person
 from accounts.services.people import add_membership, end_membership
 from accounts.services.registrations import add_registration, withdraw_registration
 from accounts.services.staff_checks import record_check
+from audit.models import LogEntry
 from cases.models import BreakGlass, Case, Patient, PatientGroupObjectPermission, PatientUserObjectPermission
 from cases.permissions import patients_under_review, visible_patients
 from cases.selectors.break_glass import Statement
 from cases.services.break_glass import (
+    Answer,
     BreakGlassRequest,
+    Opening,
     end_break_glass,
     end_openings_of_former_role,
     open_break_glass_for,
@@ -531,16 +534,20 @@ class AccessWalk(Walk):
             submission_key=uuid.uuid4(),
         )
         opens = not self.world.may(by, Act.OPEN_RECORD, about)
+        is_open = self.world.open_glass(by, about) is not None
+        expected = Answer.IS_OPEN_ALREADY if is_open else Answer.NEEDS_NO_GLASS
         refused = "" if self.world.working(by, Act.BREAK_GLASS) else "NotAllowed"
 
-        def told(_: Any) -> Told:
+        def told(opening: Opening) -> Told:
+            assert opening.answer is (Answer.OPENED if opens else expected)
             if not opens:
-                return Told()
+                return Told(action=LogEntry.Action.SEARCH)
             now = self.world.now
             self.world.glasses.append(Glass(by, about, now, now + dt.timedelta(hours=hours)))
             with blind(Acting(is_system=True)):
                 self.glasses.append(BreakGlass.objects.get(submission_key=request.submission_key).pk)
-            return self.told_of(by, about, "cases.breakglass")(_)
+            subjects = {about: self.world.explanations(by, about)}
+            return Told(subjects, self.changes(["cases.breakglass"], about), LogEntry.Action.SEARCH)
 
         self.step(
             "break the glass" if opens else "break no glass",
