@@ -195,10 +195,9 @@ def _with_checked_number(details: PatientDetails) -> PatientDetails:
 
 
 def _sent_before(by: User, submission_key: uuid.UUID, details: PatientDetails) -> Patient | None:
-    earlier: Patient | None = (
-        visible_patients(by).filter(created_by=by, submission_key=submission_key).first()
-    )
-    if earlier is not None and not visible_patients(by).filter(_same_person(details), pk=earlier.pk).exists():
+    mine = visible_patients(by).filter(created_by=by, submission_key=submission_key)
+    earlier: Patient | None = mine.first()
+    if earlier is not None and not mine.filter(_same_person(details)).exists():
         raise DomainError("This page has registered somebody else already. Open a new registration.")
     return earlier
 

@@ -4,6 +4,8 @@ _JOINED = "the membership is of who acts, and the row is joined to it by its use
 _OFFICER = "staff checks bind the roles that open records; an officer's membership is cleared for always"
 _CLEARED = "cleared() asks the same of the membership without which the row counts for nothing"
 
+_NO_RIGHT = "the application has no right to change or remove rows of it at all (test_every_table)"
+
 EQUIVALENT: dict[str, str] = {
     "cases.permissions: .filter(Exists(_roles_under_break_glass(user, act))) → nothing": (
         "who asks has been asked may(BREAK_GLASS) before, and each role that may break the glass reads all a record has"
@@ -16,6 +18,11 @@ EQUIVALENT: dict[str, str] = {
         f"{rule}(uuid): {condition} is not asked": _JOINED
         for rule in ("may_read_patient", "may_read_clinical")
         for condition in ("e.user_id = acting", "b.created_by_id = acting")
+    },
+    **{
+        f"{table}: {policy} lets everybody pass": _NO_RIGHT
+        for table in ("audit_alert", "audit_alertentry", "audit_alertstep")
+        for policy in ("change_rows", "remove_rows")
     },
     **{
         f"lookup_{whom}_under_review(): m.cleared_until >= core_today() is not asked": _OFFICER
