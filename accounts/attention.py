@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Membership, User
-from accounts.permissions import manageable_people
+from accounts.permissions import manageable_people, within_reach
 from core.models import GuardedQuerySet
 
 # Time enough to find somebody else for the role.
@@ -20,11 +20,11 @@ MOST = 10
 
 
 def roles_running_out(by: User) -> GuardedQuerySet[Membership]:
-    """Roles whose last day is within a month; soonest first."""
+    """Roles that the user could give again, whose last day is within a month; soonest first."""
     today = timezone.localdate()
     return (
         Membership.objects.current()
-        .filter(user__in=manageable_people(by), ends_on__lte=today + AHEAD)
+        .filter(within_reach(by), user__in=manageable_people(by), ends_on__lte=today + AHEAD)
         .select_related("user", "team", "organisation")
         .order_by("ends_on", "pk")
     )[:MOST]

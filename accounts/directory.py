@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db.models import Prefetch, Q
 from django.utils import timezone
 
@@ -19,6 +21,7 @@ from accounts.permissions import (
     managed_organisations,
     managed_teams,
     organisations_to_invite_for,
+    within_reach,
 )
 from core.models import GuardedQuerySet
 
@@ -31,10 +34,16 @@ def people_looked_after(by: User, *, has_left: bool) -> GuardedQuerySet[User]:
         manageable_people(by, has_role_to_come=True)
         .filter(is_active=not has_left)
         .select_related("organisation")
-        .prefetch_related(Prefetch("memberships", queryset=_roles_of_today().filter(_within_reach(by))))
+        .prefetch_related(Prefetch("memberships", queryset=_roles_of_today().filter(within_reach(by))))
         .order_by("last_name", "first_name", "pk")
     )
     return people
+
+
+def looked_after_among(by: User, people: Collection[User]) -> set[int]:
+    """The keys of those whose account and checks the user looks after: not of who has but a role to come in their team."""
+    keys = [person.pk for person in people]
+    return set(manageable_people(by).filter(pk__in=keys).values_list("pk", flat=True))
 
 
 def person_looked_after(by: User, user_id: int, *, has_role_to_come: bool = False) -> User | None:
@@ -76,14 +85,10 @@ def person_to_give_role(by: User, user_id: int) -> User | None:
 def roles_within_reach(by: User, person: User) -> GuardedQuerySet[Membership]:
     """The person's roles, newest first, that the user could give or end; roles elsewhere are not shown."""
     return (
-        Membership.objects.filter(_within_reach(by), user=person)
+        Membership.objects.filter(within_reach(by), user=person)
         .select_related("team", "organisation", "ended_by")
         .order_by("-starts_on", "-pk")
     )
-
-
-def _within_reach(by: User) -> Q:
-    return Q(team__in=managed_teams(by)) | Q(team__isnull=True, organisation__in=managed_organisations(by))
 
 
 def role_within_reach(by: User, person: User, membership_id: int) -> Membership | None:

@@ -69,6 +69,11 @@ def manageable_people(by: User, *, has_role_to_come: bool = False) -> GuardedQue
     return people
 
 
+def within_reach(by: User) -> Q:
+    """Of memberships: those that the user could give or end."""
+    return Q(team__in=managed_teams(by)) | Q(team__isnull=True, organisation__in=managed_organisations(by))
+
+
 def _not_over(on: date) -> Q:
     return Q(ended_at__isnull=True) & (Q(ends_on__isnull=True) | Q(ends_on__gte=on))
 

@@ -28,21 +28,24 @@ class PersonLine:
     tone: str
 
 
-def present_people(people: Iterable[User]) -> list[PersonLine]:
+def present_people(people: Iterable[User], *, looked_after: Collection[int]) -> list[PersonLine]:
+    """The account of those who are looked after elsewhere is not for this reader."""
     return [
         PersonLine(
             name=str(person),
             href=reverse("accounts:person", args=[person.pk]),
             organisation=str(person.organisation or ""),
             roles=[role_words(m) for m in person.memberships.all()],
-            **_state(person),
+            **_state(person, is_shown=person.pk in looked_after),
         )
         for person in people
     ]
 
 
-def _state(person: User) -> dict[str, str]:
+def _state(person: User, *, is_shown: bool) -> dict[str, str]:
     """The state of the account, not of the person."""
+    if not is_shown:
+        return {"state": "", "tone": ""}
     if not person.is_active:
         return {"state": f"Left {day(person.left_at)}" if person.left_at else "Closed", "tone": "grey"}
     if not person.has_usable_password():

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.directory import (
     PAGE,
+    looked_after_among,
     open_invitation_of,
     people_looked_after,
     person_looked_after,
@@ -61,7 +62,7 @@ def people(request: HttpRequest) -> HttpResponse:
     found = list(people_looked_after(by, has_left=has_left)[start : start + PAGE + 1])
     left = "left=yes&" if has_left else ""
     context = {
-        "people": present_people(found[:PAGE]),
+        "people": present_people(found[:PAGE], looked_after=looked_after_among(by, found)),
         "has_left": has_left,
         "earlier_href": f"?{left}page={page - 1}" if page > 1 else "",
         "later_href": f"?{left}page={page + 1}" if len(found) > PAGE else "",

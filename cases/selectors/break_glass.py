@@ -156,7 +156,8 @@ def glass_to_end(user: User, patient_id: uuid.UUID, key: uuid.UUID) -> BreakGlas
         .first()
     )
     if glass is not None:
-        _tell_trail([glass])
+        # For the author whose time runs out meanwhile: nobody reviews their own.
+        _tell_trail([glass], BREAK_GLASS if glass.created_by_id == user.pk else REVIEWING)
     return glass
 
 
@@ -228,7 +229,7 @@ _SHOWN = (
 )
 
 
-def _tell_trail(openings: list[BreakGlass]) -> None:
+def _tell_trail(openings: list[BreakGlass], relationship: str = REVIEWING) -> None:
     # A lead whose case has long been closed reviews all the same; anybody else has a relationship of their own.
     for glass in openings:
-        current_context().concerns(glass.patient_id, relationship=REVIEWING, may_load=_KINDS)
+        current_context().concerns(glass.patient_id, relationship=relationship, may_load=_KINDS)

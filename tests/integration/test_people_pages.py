@@ -79,6 +79,8 @@ def test_organisation_administrator_lists_staff_and_the_teams_partners(client: C
     page = sign_in(client, cast["oona"]).get("/people/").content.decode()
     for name in ("Ivy Inch", "Odd Orme", "Pete Parr"):
         assert name in page
+    for role in (Role.IG_OFFICER.label, "Police mentor, North team", "No role in your teams"):
+        assert role in page
     for name in ("Sol Sorrel", "Iris Isham", "Igor Ibbs"):
         assert name not in page
 
@@ -648,6 +650,11 @@ def test_role_to_come_leaves_checks_and_account_to_the_other_team(client: Client
     assert "Amira Adeyemi" in listed
     assert "West team, from" in listed
     assert "North team" not in listed
+    with access_context(route="test", is_system=True):
+        amira.set_unusable_password()
+        amira.save()
+    # Will himself signs in here without a password; Amira's account is the other team's.
+    assert client.get("/people/").content.decode().count("Invited") == listed.count("Invited") == 1
     page = page_of(client, amira)
     given = Membership.objects.get(user=amira, team=west)
     assert "They work elsewhere" in page

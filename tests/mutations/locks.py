@@ -1,4 +1,4 @@
-"""Removals in the database: each policy lets everybody who is signed in pass, each condition of a rule is taken out, each trigger is dropped.
+"""Removals in the database: each policy lets everybody who is signed in pass, each listed condition of a rule is taken out, each trigger is dropped.
 
 Read from the catalogue of a migrated database, so that a new policy or trigger is a new removal by itself.
 """

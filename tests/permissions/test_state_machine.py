@@ -45,6 +45,8 @@ MUST_BE_REACHED = [
         "make an exception": ["done"],
         "take back a grant": ["done"],
         "break the glass": ["done", "NotAllowed"],
+        "break an open glass": ["done"],
+        "break no glass": ["done"],
         "end break-glass": ["done", "NotVisible"],
         "end what outlived a role": ["done"],
         "list": ["done"],

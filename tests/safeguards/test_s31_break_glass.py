@@ -388,8 +388,9 @@ def test_s31_it_is_ended_also_on_a_host_whose_clock_is_behind_the_one_that_opene
     assert (ended.ended_at, ended.is_open) == (glass.opened_at, False)
 
 
+@pytest.mark.parametrize(("name", "relationship"), [("sol", "break-glass"), ("lena", "supervision")])
 def test_s31_it_is_ended_also_when_its_time_runs_out_under_the_ending(
-    cast: Cast, monkeypatch: pytest.MonkeyPatch
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, name: str, relationship: str
 ) -> None:
     glass = opened(cast["sol"], cast.nora)
     with time_machine.travel(glass.ends_at - dt.timedelta(seconds=1), tick=False) as clock:
@@ -399,9 +400,12 @@ def test_s31_it_is_ended_also_when_its_time_runs_out_under_the_ending(
             return explain_access(user, patients)
 
         monkeypatch.setattr("cases.services.break_glass.explain_access", explained_late)
-        with at_work(cast["lena"]):
-            ended = end_break_glass(by=cast["lena"], patient_id=cast.nora.pk, key=glass.pk)
-    assert (ended.ended_at, ended.ended_by) == (glass.ends_at, cast["lena"])
+        with at_work(cast[name]):
+            ended = end_break_glass(by=cast[name], patient_id=cast.nora.pk, key=glass.pk)
+    assert (ended.ended_at, ended.ended_by) == (glass.ends_at, cast[name])
+    (entry,) = trail_entries(action=LogEntry.Action.UPDATE, object_pk=str(glass.pk))
+    with looking():
+        assert EntrySubject.objects.get(entry_id=entry.pk).relationship == relationship
 
 
 def test_s31_a_role_taken_back_before_its_first_day_ends_nothing(cast: Cast, sol: Client) -> None:

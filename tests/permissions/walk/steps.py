@@ -526,6 +526,9 @@ class AccessWalk(Walk):
     def break_glass(self, by: int, number: int, hours: int, is_needed: bool) -> None:
         hidden = [about for about in self.world.patients if not self.world.may(by, Act.OPEN_RECORD, about)]
         about = hidden[number % len(hidden)] if is_needed and hidden else self.patient(number)
+        still_open = [glass for glass in self.world.glasses if self.goes_on(glass)]
+        if not is_needed and still_open and number % 2:
+            by, about = still_open[-1].user, still_open[-1].patient
         request = BreakGlassRequest(
             whom=Statement(reference=self.loaded_patient(about).reference),
             reason="crisis",
@@ -550,7 +553,7 @@ class AccessWalk(Walk):
             return Told(subjects, self.changes(["cases.breakglass"], about), LogEntry.Action.SEARCH)
 
         self.step(
-            "break the glass" if opens else "break no glass",
+            "break the glass" if opens else "break an open glass" if is_open else "break no glass",
             lambda: open_break_glass_for(by=self.users[by], request=request),
             by=by,
             refused=refused,
