@@ -9,7 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from cases.models import Contact, ContactReview
+from cases.models import Contact, ContactParticipant, ContactReview
+from cases.services.authorship import authorship
 from cases.services.contact_reviews import close_review, review_subject
 from cases.services.contacts import ContactFacts, change_contact
 from cases.services.signed_contacts import sign_contact
@@ -242,3 +243,12 @@ def test_s11_database_refuses_to_forget_that_police_were_there(cast: Cast) -> No
         contact.police_attended = False
         with pytest.raises(IntegrityError, match="Police took part"), transaction.atomic():
             contact.save()
+
+
+def test_s11_database_refuses_an_officer_behind_the_contacts_back(cast: Cast) -> None:
+    amira = cast["amira"]
+    contact = therapy(amira, cast, amira)
+    with at_work(amira), pytest.raises(IntegrityError, match="no police attended"), transaction.atomic():
+        ContactParticipant.objects.create(
+            patient_id=cast.nora.pk, contact=contact, user=cast["pete"], is_police=True, **authorship(amira)
+        )
