@@ -33,7 +33,9 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time")
     parser.add_argument("--results", help="a file for the JSON")
     parser.add_argument(
-        "--again", default="", help="the JSON of an earlier run: what was caught there is not repeated"
+        "--again",
+        default="",
+        help="the JSON of an earlier run: what was caught there, or has its reason, is not repeated",
     )
     parser.add_argument(
         "--first", default="", help="the JSON of an earlier run: the test that noticed then is tried first"

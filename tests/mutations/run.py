@@ -215,10 +215,14 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     results = Results(len(names), sorted(set(KNOWN) - set(names)))
     if earlier := os.environ.get(AGAIN):
         asked = {removal.name for removal in removals}
-        results.outcomes = [outcome for outcome in _caught_before(earlier) if outcome.removal in asked]
+        settled = [
+            *_kept(earlier, CAUGHT),
+            *(o for o in _kept(earlier, EQUIVALENT) if o.by == KNOWN.get(o.removal)),
+        ]
+        results.outcomes = [outcome for outcome in settled if outcome.removal in asked]
         done = {outcome.removal for outcome in results.outcomes}
         removals = [removal for removal in removals if removal.name not in done]
-    first = _caught_before(os.environ.get(FIRST, ""))
+    first = _kept(os.environ.get(FIRST, ""), CAUGHT)
     run = Run(session, results, {outcome.removal: outcome.by for outcome in first})
     run.carry_out(removals)
     caught_by = {outcome.by for outcome in results.outcomes if outcome.outcome == CAUGHT}
@@ -230,9 +234,9 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     return True
 
 
-def _caught_before(path: str) -> list[Outcome]:
-    """What an earlier run saw caught, and by which test."""
+def _kept(path: str, outcome: str) -> list[Outcome]:
+    """What came to that in an earlier run, and by which test or for which reason."""
     if not path:
         return []
-    outcomes = [Outcome(**outcome) for outcome in json.loads(Path(path).read_text())["outcomes"]]
-    return [outcome for outcome in outcomes if outcome.outcome == CAUGHT]
+    outcomes = [Outcome(**told) for told in json.loads(Path(path).read_text())["outcomes"]]
+    return [told for told in outcomes if told.outcome == outcome]

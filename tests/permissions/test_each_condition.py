@@ -245,6 +245,19 @@ def test_who_registered_somebody_sees_them_until_the_team_has_its_grant_and_no_l
     assert asked_of_the_database(cast["amira"], cast.nora.pk) == NOTHING
 
 
+def test_who_registered_somebody_and_works_with_patients_no_more_sees_nothing_in_that_moment(
+    cast: Cast,
+) -> None:
+    amira = cast["amira"]
+    with looking():
+        take_back_grant(cast)
+        Membership.objects.filter(user=amira).update(ended_at=timezone.now(), ended_by=cast["tess"])
+        Membership.objects.create(
+            user=amira, role=Role.TEAM_ADMINISTRATOR, team=cast.north, organisation=cast.north.trust
+        )
+    assert asked_of_the_database(amira, cast.nora.pk) == NOTHING
+
+
 @pytest.mark.parametrize(
     ("question", "may"),
     [
