@@ -32,6 +32,7 @@ EXCUSED: dict[str, str] = {
     "cases.Case.closed_on": "decides whether the team has a relationship",
     "cases.Draft.form": "names the form",
     "cases.Draft.about": "holds the key of the row the form is about",
+    "reminders.Reminder.act": "names the act of a role, and decides who may see it",
     "reminders.Reminder.kind": "names the rule",
     "reminders.Reminder.subject": "holds the key of the row it is about",
     "reminders.Reminder.link": "an address of the application's own",
